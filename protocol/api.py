@@ -1,0 +1,200 @@
+"""The REST resources under /v1, as the service answers them and the client reads them.
+
+Integers that may pass 2^53 are decimal strings; bytes are 0x-hex; times are unix seconds. Every figure that can change
+carries the chain block that it was read at.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+
+def _to_int(value: Any) -> Any:
+    return int(value) if isinstance(value, str) else value
+
+
+def _to_bytes(value: Any) -> Any:
+    return bytes.fromhex(value.removeprefix("0x")) if isinstance(value, str) else value
+
+
+BigInt = Annotated[int, BeforeValidator(_to_int), PlainSerializer(str, return_type=str)]
+"""An integer of any size: a decimal string on the wire."""
+
+HexBytes = Annotated[bytes, BeforeValidator(_to_bytes), PlainSerializer(lambda v: "0x" + v.hex(), return_type=str)]
+"""Bytes: 0x-prefixed hexadecimal on the wire."""
+
+
+class Resource(BaseModel):
+    """Base of all resources."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Problem(Resource):
+    """An error, RFC 9457. `type` ends in the machine-readable code."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class FederationView(Resource):
+    """What a federation is; `config_hash` and `task_hash` must equal the ledger's before anything is believed."""
+
+    name: str
+    chain_id: int
+    ledger: str
+    registry: str
+    token: str
+    token_symbol: str
+    pool: BigInt
+    config_hash: HexBytes
+    task_hash: HexBytes
+    last_round: int
+    latest_final: int
+    node_count: int
+    block: int
+
+
+class ConfigView(Resource):
+    """The text of `federation.toml`, to be parsed and hashed by the reader."""
+
+    toml: str
+
+
+class TaskView(Resource):
+    """The task's source: class name and every file's text by relative path, to be hashed by the reader before it is run."""
+
+    entry: str
+    files: dict[str, str]
+
+
+class RoundView(Resource):
+    """One round. Deadlines are unix seconds of the chain's clock; None where the round has not come so far."""
+
+    round: int
+    state: str
+    parent: int
+    inputs: HexBytes
+    base_model: HexBytes
+    parent_evidence: HexBytes
+    shards: list[HexBytes]
+    root_set: HexBytes
+    opened_at: int
+    commit_deadline: int
+    reveal_deadline: int | None = None
+    final_at: int | None = None
+    update_root: HexBytes | None = None
+    seed: HexBytes | None = None
+    evidence_root: HexBytes | None = None
+    model: HexBytes | None = None
+    commits: int
+    bodies: int
+    accuracy: float | None = None
+    base_accuracy: float | None = None
+    gas: BigInt
+    minted: BigInt
+    reason: str | None = None
+    block: int
+
+
+class NodeScore(Resource):
+    """What one node did in one round and what it earned.
+
+    `contribution` and `standard_error` are numerators over the round's `denominator`, in units of 2^-20 of one sample's
+    score; `reward` is in base units of the token.
+    """
+
+    node: int
+    address: str
+    samples: int
+    verdict: str
+    reason: str
+    sentence: str
+    next_step: str
+    weight: int
+    contribution: BigInt
+    standard_error: BigInt
+    score: int
+    reward: BigInt
+
+
+class ScoresView(Resource):
+    """All nodes of one round, by index."""
+
+    round: int
+    state: str
+    denominator: BigInt
+    utility_empty: BigInt
+    utility_all: BigInt
+    evaluation_samples: int
+    nodes: list[NodeScore]
+    block: int
+
+
+class NodeView(Resource):
+    """A participant as the registry knows it. `address` is the owner's."""
+
+    node: int
+    address: str
+    signer: str
+    payout: str
+    stake: BigInt
+    max_samples: int
+    unbonding_until: int
+    eligible: bool
+    block: int
+
+
+class RewardsView(Resource):
+    """What a node earned, in base units. `pending` becomes claimable at `pending_until` unless its round becomes Void."""
+
+    node: int
+    address: str
+    earned: BigInt
+    pending: BigInt
+    pending_until: int | None
+    claimable: BigInt
+    claimable_rounds: list[int]
+    claimed: BigInt
+    slashed: BigInt
+    last_round: int
+    block: int
+
+
+class CommitRequest(Resource):
+    """An Update as it was signed."""
+
+    inputs: HexBytes
+    node: int
+    base_model: HexBytes
+    parameters: HexBytes
+    samples: int
+    signature: HexBytes
+
+
+class ReceiptView(Resource):
+    """The aggregator's receipt: check `leaf` and the signer before relying on it."""
+
+    round: int
+    node: int
+    leaf: HexBytes
+    signature: HexBytes
+
+
+class UploadView(Resource):
+    """What the aggregator holds of a node's update in a round."""
+
+    round: int
+    node: int
+    committed: bool
+    revealed: bool
+
+
+class Health(Resource):
+    """The service is up. `block` is the last chain block it saw."""
+
+    status: str
+    version: str
+    block: int

@@ -1,0 +1,139 @@
+"""The typed HTTP client of the aggregator's REST API, used by node, CLI and tests."""
+
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from protocol.api import (
+    CommitRequest,
+    ConfigView,
+    FederationView,
+    Health,
+    NodeView,
+    Problem,
+    ReceiptView,
+    Resource,
+    RewardsView,
+    RoundView,
+    ScoresView,
+    TaskView,
+    UploadView,
+)
+from protocol.errors import ServiceRefused, ServiceUnreachable
+from protocol.evidence import Evidence, evidence_from_json
+from protocol.typed_data import Update
+
+SALT_HEADER = "Fairshare-Salt"
+
+_R = TypeVar("_R", bound=Resource)
+
+
+class FederationClient:
+    """One aggregator's API. Every method raises `ServiceUnreachable` or `ServiceRefused` (with the problem's code)."""
+
+    def __init__(self, url: str, timeout: float = 30.0) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(base_url=self.url, timeout=timeout)
+
+    def __enter__(self) -> "FederationClient":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def health(self) -> Health:
+        """Whether the service is up."""
+        return self._get("/healthz", Health)
+
+    def federation(self) -> FederationView:
+        """What this federation is."""
+        return self._get("/v1/federation", FederationView)
+
+    def config(self) -> ConfigView:
+        """The federation's config, unverified: hash it."""
+        return self._get("/v1/federation/config", ConfigView)
+
+    def task(self) -> TaskView:
+        """The task's source, unverified: hash it before running it."""
+        return self._get("/v1/federation/task", TaskView)
+
+    def rounds(self) -> list[RoundView]:
+        """All rounds, newest first."""
+        return TypeAdapter(list[RoundView]).validate_json(self._request("GET", "/v1/rounds").content)
+
+    def round(self, number: int) -> RoundView:
+        """One round."""
+        return self._get(f"/v1/rounds/{number}", RoundView)
+
+    def scores(self, number: int) -> ScoresView:
+        """Verdicts, contributions, scores and rewards of a proposed or Final round."""
+        return self._get(f"/v1/rounds/{number}/scores", ScoresView)
+
+    def evidence(self, number: int) -> Evidence:
+        """The leaves of a round's evidence that anyone may see; raises `EvidenceError` if it is not well-formed."""
+        return evidence_from_json(self._request("GET", f"/v1/rounds/{number}/evidence").json())
+
+    def nodes(self) -> list[NodeView]:
+        """All participants, by index."""
+        return TypeAdapter(list[NodeView]).validate_json(self._request("GET", "/v1/nodes").content)
+
+    def node(self, node: int | str) -> NodeView:
+        """One participant, by index or owner address."""
+        return self._get(f"/v1/nodes/{node}", NodeView)
+
+    def rewards(self, node: int | str) -> RewardsView:
+        """What a participant earned, by index or owner address."""
+        return self._get(f"/v1/nodes/{node}/rewards", RewardsView)
+
+    def model(self, sha256: bytes) -> bytes:
+        """The safetensors file of a model by its model hash, unverified."""
+        return self._request("GET", f"/v1/models/0x{sha256.hex()}").content
+
+    def commit(self, update: Update, signature: bytes) -> ReceiptView:
+        """Hand in a signed Update; the same one again gives the same receipt."""
+        body = CommitRequest(
+            inputs=update.inputs,
+            node=update.node,
+            base_model=update.base_model,
+            parameters=update.parameters,
+            samples=update.samples,
+            signature=signature,
+        )
+        response = self._request("POST", f"/v1/rounds/{update.round}/updates", json=body.model_dump())
+        return ReceiptView.model_validate_json(response.content)
+
+    def upload(self, number: int, node: int) -> UploadView:
+        """What the aggregator holds of this node in this round: how a restarted node finds out where it was."""
+        return self._get(f"/v1/rounds/{number}/updates/{node}", UploadView)
+
+    def reveal(self, number: int, node: int, salt: bytes, body: bytes) -> UploadView:
+        """Upload the body that opens the node's commitment; the same one again is accepted and changes nothing."""
+        response = self._request(
+            "PUT",
+            f"/v1/rounds/{number}/bodies/{node}",
+            content=body,
+            headers={SALT_HEADER: "0x" + salt.hex(), "Content-Type": "application/octet-stream"},
+        )
+        return UploadView.model_validate_json(response.content)
+
+    def _get(self, path: str, resource: type[_R]) -> _R:
+        return resource.model_validate_json(self._request("GET", path).content)
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            raise ServiceUnreachable(self.url, str(error) or type(error).__name__) from error
+        if response.is_success:
+            return response
+        try:
+            problem = Problem.model_validate_json(response.content)
+        except ValidationError:
+            raise ServiceRefused(response.status_code, "not-a-problem", response.text[:200]) from None
+        raise ServiceRefused(problem.status, problem.type.rsplit("/", 1)[-1], problem.detail)

@@ -1,0 +1,176 @@
+"""`federation.toml`: what every member agrees on. It holds no addresses and no URLs, and its hash is on chain.
+
+Decimals are strings in the file and scaled integers in memory, so that nothing that is hashed is a float.
+"""
+
+import hashlib
+import tomllib
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from protocol.errors import ConfigError
+from protocol.shares import SCORE_TOTAL
+
+_CONFIG_TAG = b"fairshare/config/1"
+
+
+def _scaled(decimals: int) -> BeforeValidator:
+    def scale(value: Any) -> int:
+        if not isinstance(value, str):
+            raise ValueError('write this decimal as a string, e.g. "0.1"')
+        try:
+            scaled = Decimal(value).scaleb(decimals)
+        except InvalidOperation:
+            raise ValueError(f"{value!r} is not a decimal number") from None
+        if not scaled.is_finite() or scaled != scaled.to_integral_value():
+            raise ValueError(f"{value!r} has more than {decimals} decimals")
+        return int(scaled)
+
+    return BeforeValidator(scale)
+
+
+Billionths = Annotated[int, _scaled(9), Field(ge=0, le=10**12)]
+Thousandths = Annotated[int, _scaled(3), Field(ge=0, le=10**9)]
+BaseUnits = Annotated[int, _scaled(18), Field(gt=0, lt=1 << 128)]
+Seconds = Annotated[int, Field(gt=0, le=10**9)]
+Count = Annotated[int, Field(gt=0, le=1 << 31)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class FederationSection(_Section):
+    """Who we are and what we train. `task` is the name of the Task class in the task's source."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    task: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class RecipeSection(_Section):
+    """How every node trains. Rates are in units of 1e-9."""
+
+    optimizer: Literal["sgd", "adam"]
+    learning_rate: Billionths
+    momentum: Billionths
+    weight_decay: Billionths
+    batch_size: Count
+    epochs: Count
+
+
+class RoundsSection(_Section):
+    """The clock of a round, in seconds, and the size of a body in bytes. The RoundLedger enforces the same times."""
+
+    minimum_commits: Count
+    commit_seconds: Seconds
+    close_seconds: Seconds
+    reveal_seconds: Seconds
+    propose_seconds: Seconds
+    window_seconds: Seconds
+    body_bytes: Count
+
+
+class GateSection(_Section):
+    """Limits of the hard checks. `norm_multiple` is in thousandths of the round's reference norm."""
+
+    norm_multiple: Thousandths
+
+
+class ContributionsSection(_Section):
+    """Above 12 accepted nodes, contributions come from this many antithetic pairs of permutations."""
+
+    permutation_pairs: Count
+
+
+class PaySection(_Section):
+    """The token and what a round mints, in base units of 10^-18; `z` in thousandths of a standard error."""
+
+    token_name: Annotated[str, Field(min_length=1, max_length=60)]
+    token_symbol: Annotated[str, Field(min_length=1, max_length=12)]
+    cap: BaseUnits
+    pool: BaseUnits
+    z: Thousandths
+
+
+class StakeSection(_Section):
+    """What a node deposits, in base units of the native coin, and how long it stays locked after leaving."""
+
+    minimum: BaseUnits
+    unbonding_seconds: Seconds
+
+
+class ToleranceSection(_Section):
+    """How far a verifier's own value may be from a published one, per toleranced leaf kind.
+
+    `statistics`: units of 2^-20 of the statistic. `utility`: units of 2^-20 of one sample's score, over a whole shard.
+    `standard_error`: the same, on the round's denominator after division by it.
+    """
+
+    statistics: Annotated[int, Field(ge=0, le=1 << 40)]
+    utility: Annotated[int, Field(ge=0, le=1 << 40)]
+    standard_error: Annotated[int, Field(ge=0, le=1 << 40)]
+
+
+class FederationConfig(_Section):
+    """The whole of `federation.toml`, one attribute per table."""
+
+    federation: FederationSection
+    recipe: RecipeSection
+    rounds: RoundsSection
+    gate: GateSection
+    contributions: ContributionsSection
+    pay: PaySection
+    stake: StakeSection
+    tolerance: ToleranceSection
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "FederationConfig":
+        if self.pay.pool % SCORE_TOTAL:
+            raise ValueError(f"pay.pool must be a multiple of {SCORE_TOTAL} base units, so that no reward is rounded")
+        if self.pay.pool > self.pay.cap:
+            raise ValueError("pay.pool is above pay.cap: not even one round could be paid")
+        timeouts = 2 * self.round_seconds
+        if self.stake.unbonding_seconds <= timeouts:
+            raise ValueError(f"stake.unbonding_seconds must be above {timeouts}, twice all the times of a round together")
+        return self
+
+    @property
+    def round_seconds(self) -> int:
+        """All the times of a round together: the longest a round can take from open to Final."""
+        rounds = self.rounds
+        return (
+            rounds.commit_seconds + rounds.close_seconds + rounds.reveal_seconds + rounds.propose_seconds + rounds.window_seconds
+        )
+
+    def sha256(self) -> bytes:
+        """The config hash: SHA-256 over every key (sorted, dotted) and value, all length-prefixed, integers as decimals."""
+        digest = hashlib.sha256(_CONFIG_TAG)
+        for key, value in sorted(_flatten(self.model_dump())):
+            for part in (key, type(value).__name__, str(value)):
+                encoded = part.encode()
+                digest.update(len(encoded).to_bytes(4) + encoded)
+        return digest.digest()
+
+
+def parse_config(text: str) -> FederationConfig:
+    """Read the text of a `federation.toml`.
+
+    Raises `ConfigError` naming every key that is missing, unknown or out of range.
+    """
+    try:
+        return FederationConfig.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"federation.toml is not valid TOML: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"federation.toml: {faults}") from error
+
+
+def _flatten(table: dict[str, Any], prefix: str = "") -> list[tuple[str, int | str]]:
+    rows: list[tuple[str, int | str]] = []
+    for key, value in table.items():
+        dotted = f"{prefix}{key}"
+        rows += _flatten(value, dotted + ".") if isinstance(value, dict) else [(dotted, value)]
+    return rows

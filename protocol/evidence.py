@@ -1,0 +1,297 @@
+"""The evidence of a round: a fixed header over trees of typed leaves, one versioned table of leaf kinds.
+
+Leaves are *exact* (replay to the bit), *toleranced* (come from float arithmetic that differs between machines; a verifier
+accepts its own value within the config's tolerance) or *derived* (computed by integer rules from published leaves).
+Nothing that is hashed is JSON or float. The bundle's JSON form is transport only.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from enum import Enum, IntEnum
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from protocol.errors import EvidenceError
+from protocol.trees import LIST_TREE_DEPTH, NODE_TREE_DEPTH, SumNode, leaf_hash, sum_tree_root, tree_root
+
+EVIDENCE_VERSION = 1
+
+
+class LeafClass(Enum):
+    """How a verifier checks a leaf, see the module docstring."""
+
+    EXACT = "exact"
+    TOLERANCED = "toleranced"
+    DERIVED = "derived"
+
+
+class Access(IntEnum):
+    """Who may see a leaf; each level sees what the levels below it see."""
+
+    ANYONE = 0
+    MEMBERS = 1
+    SCORERS = 2
+
+
+class Kind(IntEnum):
+    """Leaf kinds. Each kind is one tree; its number is hashed into every leaf, so it is never reused."""
+
+    INPUT = 1
+    ROSTER = 2
+    UPDATE = 3
+    BODY = 4
+    STATISTICS = 5
+    VERDICT = 6
+    UTILITY = 7
+    CONTRIBUTION = 8
+    SCORE = 9
+    REPUTATION = 10
+    MODEL = 11
+
+
+class KindSpec(NamedTuple):
+    """One row of the table: ABI type and name of every payload field, and the tree that holds the leaves."""
+
+    leaf_class: LeafClass
+    access: Access
+    depth: int
+    fields: tuple[tuple[str, str], ...]
+
+
+_E, _T, _D = LeafClass.EXACT, LeafClass.TOLERANCED, LeafClass.DERIVED
+
+LEAF_KINDS: dict[Kind, KindSpec] = {
+    # position: see Input below; the preimages of the header's `inputs`
+    Kind.INPUT: KindSpec(_E, Access.ANYONE, LIST_TREE_DEPTH, (("bytes32", "hash"),)),
+    # position: node index, here and below unless said otherwise
+    Kind.ROSTER: KindSpec(_D, Access.ANYONE, NODE_TREE_DEPTH, (("address", "signer"), ("uint32", "max_samples"))),
+    Kind.UPDATE: KindSpec(
+        _E,
+        Access.ANYONE,
+        NODE_TREE_DEPTH,
+        (
+            ("uint64", "round"),
+            ("bytes32", "inputs"),
+            ("uint32", "node"),
+            ("bytes32", "base_model"),
+            ("bytes32", "parameters"),
+            ("uint32", "samples"),
+            ("bytes", "signature"),
+        ),
+    ),
+    # the revealed body: SHA-256 of the file, salt that opens the commitment, model hash of the decoded update (zero if none)
+    Kind.BODY: KindSpec(
+        _E, Access.SCORERS, NODE_TREE_DEPTH, (("bytes32", "body_hash"), ("bytes32", "salt"), ("bytes32", "fingerprint"))
+    ),
+    # gate statistics in the order of aggregator.evaluation.gate.statistics
+    Kind.STATISTICS: KindSpec(_T, Access.MEMBERS, NODE_TREE_DEPTH, (("int256[]", "values"),)),
+    # weight: d_i in units of 2^-16, zero if not accepted
+    Kind.VERDICT: KindSpec(
+        _D, Access.ANYONE, NODE_TREE_DEPTH, (("uint8", "verdict"), ("uint16", "reason"), ("uint32", "weight"))
+    ),
+    # position: order of evaluation; coalition: bit i of byte i // 8 (least significant first) is node index i
+    Kind.UTILITY: KindSpec(
+        _T, Access.MEMBERS, LIST_TREE_DEPTH, (("bytes", "coalition"), ("uint32", "shard"), ("int256", "utility"))
+    ),
+    # the sum tree of score bases; the standard error is toleranced, contribution and basis are derived
+    Kind.CONTRIBUTION: KindSpec(
+        _D,
+        Access.ANYONE,
+        NODE_TREE_DEPTH,
+        (("uint32", "node"), ("int128", "contribution"), ("uint128", "standard_error"), ("uint256", "basis")),
+    ),
+    Kind.SCORE: KindSpec(_D, Access.ANYONE, NODE_TREE_DEPTH, (("uint24", "score"),)),
+    Kind.REPUTATION: KindSpec(_D, Access.MEMBERS, NODE_TREE_DEPTH, (("int64", "reputation"),)),
+    # position 0: model hash of the merged model, which the next round starts from
+    Kind.MODEL: KindSpec(_E, Access.ANYONE, LIST_TREE_DEPTH, (("bytes32", "hash"),)),
+}
+
+
+class Input(IntEnum):
+    """Positions in the tree of inputs; evaluation shard k stands at `FIRST_SHARD + k`."""
+
+    CONFIG = 0
+    TASK_SOURCE = 1
+    BASE_MODEL = 2
+    PARENT_EVIDENCE = 3
+    ROOT_SET = 4
+    FIRST_SHARD = 16
+
+
+class Leaf(NamedTuple):
+    """One leaf: its kind, its position, and the payload fields in the order of the table."""
+
+    kind: Kind
+    position: int
+    values: tuple[Any, ...]
+
+    def payload(self) -> bytes:
+        """abi.encode of the payload fields."""
+        return encode([abi_type for abi_type, _ in LEAF_KINDS[self.kind].fields], self.values)
+
+    def hash(self, federation: bytes) -> bytes:
+        """The leaf's hash in the tree of its kind."""
+        return leaf_hash(federation, self.kind, self.position, self.payload())
+
+    def get(self, name: str) -> Any:
+        """The payload field called `name`."""
+        return self.values[[field_name for _, field_name in LEAF_KINDS[self.kind].fields].index(name)]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the evidence root hashes, in this order. Roots are in the order of `Kind`."""
+
+    federation: bytes
+    round: int
+    inputs: bytes
+    seed: bytes
+    roots: tuple[bytes, ...]
+    total_basis: int
+    utility_empty: int
+    utility_all: int
+    z_thousandths: int
+    denominator: int
+    code_version: bytes
+    version: int = field(default=EVIDENCE_VERSION)
+
+    def root(self) -> bytes:
+        """The evidence root: keccak256 of the abi.encode of all fields, version first."""
+        types = ["uint32", "bytes32", "uint64", "bytes32", "bytes32", f"bytes32[{len(Kind)}]"]
+        types += ["uint256", "int256", "int256", "uint32", "uint256", "bytes32"]
+        return keccak(
+            encode(
+                types,
+                [
+                    self.version,
+                    self.federation,
+                    self.round,
+                    self.inputs,
+                    self.seed,
+                    list(self.roots),
+                    self.total_basis,
+                    self.utility_empty,
+                    self.utility_all,
+                    self.z_thousandths,
+                    self.denominator,
+                    self.code_version,
+                ],
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A round's header and leaves. `visible_to` gives the part that an access level may see; the header always stays whole."""
+
+    header: Header
+    leaves: tuple[Leaf, ...]
+
+    @cached_property
+    def by_kind(self) -> dict[Kind, dict[int, Leaf]]:
+        """Leaves by kind and position."""
+        found: dict[Kind, dict[int, Leaf]] = {kind: {} for kind in Kind}
+        for leaf in self.leaves:
+            found[leaf.kind][leaf.position] = leaf
+        return found
+
+    def visible_to(self, access: Access) -> "Evidence":
+        """The same evidence without the leaves above the given access level."""
+        return Evidence(self.header, tuple(leaf for leaf in self.leaves if LEAF_KINDS[leaf.kind].access <= access))
+
+    def check_roots(self) -> None:
+        """Raise `EvidenceError` naming the first tree that is not what the header promises. Needs all leaves."""
+        roots, total = subtree_roots(self.header.federation, self.leaves)
+        for kind, found, promised in zip(Kind, roots, self.header.roots, strict=True):
+            if found != promised:
+                raise EvidenceError(f"the {kind.name} leaves hash to {found.hex()}, the header promises {promised.hex()}")
+        if total != self.header.total_basis:
+            raise EvidenceError(f"the score bases sum to {total}, the header promises {self.header.total_basis}")
+
+
+def subtree_roots(federation: bytes, leaves: Iterable[Leaf]) -> tuple[tuple[bytes, ...], int]:
+    """The root of every kind's tree in the order of `Kind`, and the sum of all score bases.
+
+    Raises `EvidenceError` if two leaves claim one position.
+    """
+    hashes: dict[Kind, dict[int, bytes]] = defaultdict(dict)
+    bases: dict[int, int] = {}
+    for leaf in leaves:
+        if leaf.position in hashes[leaf.kind]:
+            raise EvidenceError(f"two {leaf.kind.name} leaves at position {leaf.position}")
+        hashes[leaf.kind][leaf.position] = leaf.hash(federation)
+        if leaf.kind is Kind.CONTRIBUTION:
+            bases[leaf.position] = leaf.get("basis")
+    sums = {index: SumNode(hashes[Kind.CONTRIBUTION][index], basis) for index, basis in bases.items()}
+    sum_root = sum_tree_root(sums)
+    roots = tuple(
+        sum_root.hash if kind is Kind.CONTRIBUTION else tree_root(hashes[kind], LEAF_KINDS[kind].depth) for kind in Kind
+    )
+    return roots, sum_root.sum
+
+
+def evidence_to_json(evidence: Evidence) -> dict[str, Any]:
+    """The bundle as JSON-ready values: integers as decimal strings, bytes as 0x-hex."""
+    header = {f.name: _to_json(getattr(evidence.header, f.name)) for f in fields(Header)}
+    leaves = [
+        {"kind": leaf.kind.name.lower(), "position": leaf.position, "values": [_to_json(v) for v in leaf.values]}
+        for leaf in evidence.leaves
+    ]
+    return {
+        "schema_version": EVIDENCE_VERSION,
+        "root": _to_json(evidence.header.root()),
+        "header": header,
+        "leaves": leaves,
+    }
+
+
+def evidence_from_json(document: dict[str, Any]) -> Evidence:
+    """Read a bundle, whole or filtered by access, and check that the header hashes to the root it names.
+
+    Raises `EvidenceError` if the form is not that of the table.
+    """
+    try:
+        header = Header(**{f.name: _header_value(f.name, document["header"][f.name]) for f in fields(Header)})
+        leaves = tuple(_leaf_from_json(entry) for entry in document["leaves"])
+        named = bytes.fromhex(document["root"][2:])
+    except (KeyError, TypeError, ValueError) as error:
+        raise EvidenceError(f"this is not an evidence bundle of version {EVIDENCE_VERSION}: {error!r}") from error
+    if header.root() != named:
+        raise EvidenceError(f"the header hashes to {header.root().hex()}, the bundle names {named.hex()}")
+    return Evidence(header, leaves)
+
+
+def _leaf_from_json(entry: dict[str, Any]) -> Leaf:
+    kind = Kind[entry["kind"].upper()]
+    spec = LEAF_KINDS[kind].fields
+    return Leaf(
+        kind,
+        int(entry["position"]),
+        tuple(_from_json(abi_type, value) for (abi_type, _), value in zip(spec, entry["values"], strict=True)),
+    )
+
+
+def _header_value(name: str, value: Any) -> Any:
+    if name == "roots":
+        return tuple(_from_json("bytes32", root) for root in value)
+    return _from_json("bytes32" if isinstance(value, str) and value.startswith("0x") else "int256", value)
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, tuple | list):
+        return [_to_json(item) for item in value]
+    return value if isinstance(value, str) else str(int(value))
+
+
+def _from_json(abi_type: str, value: Any) -> Any:
+    if abi_type.endswith("[]"):
+        return tuple(_from_json(abi_type[:-2], item) for item in value)
+    if abi_type.startswith("bytes"):
+        return bytes.fromhex(value[2:])
+    return value if abi_type == "address" else int(value)
