@@ -1,0 +1,33 @@
+"""The founding file: what the aggregator's operator fixed before the contracts exist, and the deployment puts on chain."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from protocol.api import HexBytes
+from protocol.errors import FormatError
+
+
+class FoundingFile(BaseModel):
+    """`founding.json`: written by `fairshare aggregator init`, read by `fairshare ledger deploy`. Addresses are checksummed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = 1
+    config_hash: HexBytes
+    task_hash: HexBytes
+    genesis_model: HexBytes
+    operator: str
+    aggregator: str
+    scorers: list[str]
+
+
+def read_founding(path: Path) -> FoundingFile:
+    """Read a founding file.
+
+    Raises `FormatError` if it is not there or not one.
+    """
+    try:
+        return FoundingFile.model_validate_json(path.read_text())
+    except (FileNotFoundError, ValidationError) as error:
+        raise FormatError(f"{path} is not a founding file: run `fairshare aggregator init` first") from error

@@ -1,0 +1,91 @@
+"""How every command speaks: to people by rich, to programs by one JSON object on stdout, and by numbered exit codes.
+
+0        done
+2        wrong usage of the command line
+10 - 19  a file, option or document does not have the right form
+20 - 29  a key or passphrase
+30 - 39  the chain
+40 - 49  the aggregator
+50 - 59  the task, its data or its training
+70       a fault of fairshare itself
+"""
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+from protocol.errors import FormatError, ProtocolError, ServiceRefused, ServiceUnreachable
+
+SCHEMA_VERSION = 1
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+ExitCodes = Mapping[type[Exception], int]
+
+PROTOCOL_EXIT_CODES: ExitCodes = {
+    FormatError: 10,
+    FileNotFoundError: 11,
+    FileExistsError: 12,
+    ProtocolError: 13,
+    ServiceUnreachable: 40,
+    ServiceRefused: 41,
+}
+"""The nearest class in an error's method resolution order decides; the other packages add their families."""
+
+
+def note(text: str) -> None:
+    """Say something to the person on stderr; it is never part of the result."""
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False).print(text, markup=False)
+
+
+def emit(result: Mapping[str, Any], as_json: bool, show: Callable[[], None]) -> None:
+    """Give a command's result: the JSON object with its `schema_version`, or whatever `show` prints for people."""
+    if as_json:
+        print(json.dumps({"schema_version": SCHEMA_VERSION, **result}))
+    else:
+        show()
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[object]], title: str | None = None) -> None:
+    """Print a table on stdout. Cells are plain text: whatever a stranger put in them is shown, never interpreted."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(title=title, title_justify="left", header_style="bold", pad_edge=False, box=None)
+    for column in columns:
+        drawn.add_column(column)
+    for row in rows:
+        drawn.add_row(*(Text(str(cell)) for cell in row))
+    Console(highlight=False).print(drawn)
+
+
+def expecting(*families: ExitCodes) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """Decorate a command: errors of these families (and the protocol's) end it with a sentence and their exit code."""
+    codes: dict[type[Exception], int] = {**PROTOCOL_EXIT_CODES}
+    for family in families:
+        codes.update(family)
+
+    def decorate(command: Callable[_P, _T]) -> Callable[_P, _T]:
+        @functools.wraps(command)
+        def run(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+            try:
+                return command(*args, **kwargs)
+            except tuple(codes) as error:
+                code = next(codes[kind] for kind in type(error).__mro__ if kind in codes)
+                fail(str(error), code)
+
+        return run
+
+    return decorate
+
+
+def fail(sentence: str, code: int) -> NoReturn:
+    """End the command with a sentence on stderr and an exit code of the table above."""
+    note(f"error: {sentence}")
+    sys.exit(code)
