@@ -1,0 +1,70 @@
+"""Between a torch module and the named float32 arrays that every other part of fairshare calls a model.
+
+Names and order are those of `state_dict()`: parameters and persistent buffers, in the order of declaration.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from learning.calls import new_module, seeded
+from learning.errors import ParameterError, UnsupportedStateError
+from learning.task import Task
+from protocol.parameters import Parameters
+
+
+def initial_parameters(task: Task, seed: int) -> Parameters:
+    """The model of round 0: the weights that `task.model()` draws under `seed`.
+
+    Raises `TaskError`, or `UnsupportedStateError` if the model keeps anything but float32 tensors.
+    """
+    with seeded(seed):
+        return to_parameters(new_module(task))
+
+
+def to_parameters(module: nn.Module) -> dict[str, NDArray[np.float32]]:
+    """A copy of the module's state. Raises `UnsupportedStateError`, and `ParameterError` if there is none."""
+    return {name: np.array(view) for name, view in state_views(module).items()}
+
+
+def load_into(module: nn.Module, parameters: Parameters) -> None:
+    """Overwrite the module's state. Raises `ParameterError` unless names and order, shapes and dtypes are the module's."""
+    write_views(state_views(module), parameters)
+
+
+def state_views(module: nn.Module) -> dict[str, NDArray[np.float32]]:
+    """The module's state as arrays that share its memory: writing to one writes to the module.
+
+    Raises `UnsupportedStateError` and `ParameterError` as `to_parameters` does.
+    """
+    state = module.state_dict()
+    if not state:
+        raise ParameterError(f"the model {type(module).__name__} has no parameters: there is nothing to train")
+    return {name: _view(name, tensor) for name, tensor in state.items()}
+
+
+def write_views(views: dict[str, NDArray[np.float32]], parameters: Parameters) -> None:
+    """Write `parameters` through `views`; nothing is written if they do not fit. Raises `ParameterError`."""
+    if list(views) != list(parameters):
+        differing = sorted(set(views) ^ set(parameters)) or "their order alone"
+        raise ParameterError(f"the tensors' names are not those of the task's model; they differ in {differing}")
+    for name, array in parameters.items():
+        if array.shape != views[name].shape or array.dtype != np.float32:
+            raise ParameterError(
+                f"tensor {name!r} is {array.dtype} {array.shape}, the task's model has float32 {views[name].shape}"
+            )
+    for name, array in parameters.items():
+        np.copyto(views[name], array)
+
+
+def _view(name: str, tensor: object) -> NDArray[np.float32]:
+    # get_extra_state() may put anything into a state_dict.
+    if not isinstance(tensor, Tensor):
+        raise UnsupportedStateError(name, f"a {type(tensor).__name__}")
+    if tensor.dtype != torch.float32:
+        raise UnsupportedStateError(name, str(tensor.dtype))
+    if tensor.device.type != "cpu" or tensor.layout != torch.strided:
+        raise UnsupportedStateError(name, f"{tensor.layout} on {tensor.device}")
+    view: NDArray[np.float32] = tensor.detach().numpy()
+    return view

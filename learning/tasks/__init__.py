@@ -1,0 +1,6 @@
+"""The built-in tasks, each a package of its own, so that its source hash covers exactly its files."""
+
+from collections.abc import Mapping
+
+BUILT_IN: Mapping[str, str] = {"digits": "Digits"}
+"""Name of each built-in task → the class in the package of that name ("-" is "_" there)."""

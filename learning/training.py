@@ -1,0 +1,89 @@
+"""Local training: from a base model and a node's own data to an update."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from learning.calls import calling, forward, loss_of, new_module, seeded
+from learning.data import Data
+from learning.errors import ParameterError, TrainingError
+from learning.evaluator import Evaluation, Evaluator
+from learning.parameters import load_into, to_parameters
+from learning.recipe import Recipe
+from learning.task import Task
+from protocol.parameters import Parameters
+
+
+class Progress(NamedTuple):
+    """A training step is done: `step` of `steps`, and the batch's mean loss before it."""
+
+    step: int
+    steps: int
+    loss: float
+
+
+def train(
+    task: Task,
+    base: Parameters,
+    data: Data,
+    recipe: Recipe,
+    seed: int,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> dict[str, NDArray[np.float32]]:
+    """Train on `data` starting from `base`, and return the update: trained minus base, names in the model's order.
+
+    `seed`, 0 … 2^64 - 1, decides the order of samples and every random layer. On one machine with one torch thread (the
+    caller sets it) the same arguments give the same bytes. Local batch statistics and optimizer state end with the call.
+
+    Raises `ParameterError` if `base` is not of the task's model, `TrainingError` if training diverges, `TaskError` if the
+    task breaks its laws.
+    """
+    with seeded(seed), torch.enable_grad():
+        module = new_module(task).train()
+        load_into(module, base)
+        optimizer = _optimizer(module, recipe)
+        steps = recipe.epochs * math.ceil(len(data) / recipe.batch_size)
+        step = 0
+        for _ in range(recipe.epochs):
+            for batch in torch.split(torch.randperm(len(data)), recipe.batch_size):
+                optimizer.zero_grad()
+                outputs = forward(task, module, data.features[batch])
+                loss = loss_of(task, outputs, data.targets[batch])
+                step += 1
+                value = loss.item()
+                if not math.isfinite(value):
+                    raise TrainingError(f"the loss became {value} at step {step} of {steps}: {_DIVERGED}")
+                with calling(task, "loss(...).backward()"):
+                    torch.autograd.backward(loss)
+                optimizer.step()
+                if on_progress is not None:
+                    on_progress(Progress(step, steps, value))
+        trained = to_parameters(module)
+    with np.errstate(over="ignore", invalid="ignore"):  # told below, by the tensor's name
+        update = {name: trained[name] - base[name] for name in trained}
+    for name, array in update.items():
+        if not np.isfinite(array).all():
+            raise TrainingError(f"tensor {name!r} is not finite after training: {_DIVERGED}")
+    return update
+
+
+_DIVERGED = "look for extreme values in the data, or ask the operator for a lower learning rate in the recipe"
+
+
+def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    if not trainable:
+        raise ParameterError("every parameter of the model has requires_grad=False: there is nothing to train")
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(trainable, recipe.learning_rate, weight_decay=recipe.weight_decay)
+    return torch.optim.SGD(trainable, recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
+
+
+def evaluate(task: Task, parameters: Parameters, data: Data) -> Evaluation:
+    """One model on some data; `Evaluator` is for many. Raises as `Evaluator.scores` does."""
+    return Evaluator(task, data).evaluate(parameters)
