@@ -54,7 +54,7 @@ def _construct(source: TaskSource, module: ModuleType) -> Task:
         raise TaskImportError(file, None, f"{source.entry} does not implement {', '.join(missing)}")
     try:
         task: Task = found()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _explain(source, error) from error
     return task
 

@@ -32,9 +32,10 @@ def parse_share(text: str) -> Share | None:
 
 
 def stratified_order(targets: Indices, seed: int) -> Indices:
-    """A permutation in which every prefix holds each class in its overall proportion, give or take one sample.
+    """A permutation in which every prefix holds each class in its overall proportion.
 
-    `targets`: (samples,) class indices.
+    `targets`: (samples,) class indices. A class of n of N samples, one of L classes, is off by at most 1/2 + L·n / (2·N)
+    samples in any prefix: one sample where the classes are equally large.
     """
     random = np.random.RandomState(seed)
     position = np.empty(len(targets))

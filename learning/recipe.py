@@ -5,8 +5,11 @@ from math import isfinite
 from typing import Literal, get_args
 
 from learning.errors import RecipeError
+from protocol.config import RecipeSection
 
 Optimizer = Literal["sgd", "adam"]
+
+_BILLIONTHS = 10**9
 
 
 @dataclass(frozen=True)
@@ -40,3 +43,15 @@ class Recipe:
         for name, value in (("batch_size", self.batch_size), ("epochs", self.epochs)):
             if value < 1:
                 raise RecipeError(f"{name} is {value}: it must be at least 1")
+
+    @classmethod
+    def from_config(cls, section: RecipeSection) -> "Recipe":
+        """The recipe that `federation.toml` fixes. Raises `RecipeError`."""
+        return cls(
+            section.optimizer,
+            learning_rate=section.learning_rate / _BILLIONTHS,
+            batch_size=section.batch_size,
+            epochs=section.epochs,
+            momentum=section.momentum / _BILLIONTHS,
+            weight_decay=section.weight_decay / _BILLIONTHS,
+        )
