@@ -17,6 +17,7 @@ from eth_utils.crypto import keccak
 
 from protocol.errors import EvidenceError
 from protocol.trees import LIST_TREE_DEPTH, NODE_TREE_DEPTH, SumNode, leaf_hash, sum_tree_root, tree_root
+from protocol.typed_data import Update
 
 EVIDENCE_VERSION = 1
 
@@ -140,6 +141,12 @@ class Leaf(NamedTuple):
     def get(self, name: str) -> Any:
         """The payload field called `name`."""
         return self.values[[field_name for _, field_name in LEAF_KINDS[self.kind].fields].index(name)]
+
+
+def update_leaf(update: Update, signature: bytes) -> Leaf:
+    """The leaf that stands for a commitment in the update tree, and that a Receipt promises."""
+    values = (update.round, update.inputs, update.node, update.base_model, update.parameters, update.samples, signature)
+    return Leaf(Kind.UPDATE, update.node, values)
 
 
 @dataclass(frozen=True)

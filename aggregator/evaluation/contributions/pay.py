@@ -1,0 +1,34 @@
+"""From contributions to score bases and scores, by the integer rules of the design's section on pay."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from protocol.shares import largest_remainder, score_basis
+
+
+@dataclass(frozen=True)
+class Pay:
+    """Score bases and scores by node index; `scores` sum to the score total, or are all zero."""
+
+    bases: dict[int, int]
+    scores: dict[int, int]
+
+    @property
+    def total_basis(self) -> int:
+        """T, which the sum tree of the evidence commits to."""
+        return sum(self.bases.values())
+
+
+def share_out(
+    contributions: Mapping[int, int], standard_errors: Mapping[int, int], gain: int, tolerance: int, z_thousandths: int
+) -> Pay:
+    """Turn contributions (numerators on one denominator, by node index) into scores.
+
+    `gain` is U(N) − U(∅). Nobody is paid for a gain of at most twice the tolerance of a utility: it may be no gain at all.
+    """
+    nodes = sorted(contributions)
+    if gain > 2 * tolerance:
+        bases = {node: score_basis(contributions[node], standard_errors[node], z_thousandths) for node in nodes}
+    else:
+        bases = dict.fromkeys(nodes, 0)
+    return Pay(bases, dict(zip(nodes, largest_remainder([bases[node] for node in nodes]), strict=True)))

@@ -1,0 +1,80 @@
+"""A round's outcome as evidence: every leaf of the protocol's table, and the header that the chain remembers."""
+
+from aggregator.evaluation.gate.statistics import Statistics
+from aggregator.evaluation.round import Measurements, RoundInputs, RoundOutcome
+from protocol.evidence import Evidence, Header, Input, Kind, Leaf, subtree_roots, update_leaf
+from protocol.update import body_hash
+from protocol.version import CODE_VERSION
+
+
+def build_evidence(inputs: RoundInputs, outcome: RoundOutcome) -> Evidence:
+    """All leaves and the header of a round."""
+    leaves = (*_input_leaves(inputs), *_submission_leaves(inputs, outcome), *_outcome_leaves(outcome))
+    roots, total = subtree_roots(inputs.domain.separator, leaves)
+    header = Header(
+        federation=inputs.domain.separator,
+        round=inputs.round,
+        inputs=inputs.bound.digest(),
+        seed=inputs.seed,
+        roots=roots,
+        total_basis=total,
+        utility_empty=outcome.utility_empty,
+        utility_all=outcome.utility_all,
+        z_thousandths=inputs.config.pay.z,
+        denominator=outcome.denominator,
+        code_version=CODE_VERSION,
+    )
+    return Evidence(header, leaves)
+
+
+def published_measurements(evidence: Evidence) -> Measurements:
+    """The toleranced figures that a round's evidence publishes, for a verifier to derive everything else from."""
+    by_kind = evidence.by_kind
+    statistics: dict[int, Statistics] = {node: leaf.get("values") for node, leaf in by_kind[Kind.STATISTICS].items()}
+    utilities = {
+        (int.from_bytes(leaf.get("coalition"), "little"), leaf.get("shard")): leaf.get("utility")
+        for leaf in by_kind[Kind.UTILITY].values()
+    }
+    errors = {node: leaf.get("standard_error") for node, leaf in by_kind[Kind.CONTRIBUTION].items()}
+    return Measurements(statistics, utilities, errors)
+
+
+def _input_leaves(inputs: RoundInputs) -> list[Leaf]:
+    bound = inputs.bound
+    named = {
+        Input.CONFIG: bound.config_hash,
+        Input.TASK_SOURCE: bound.task_hash,
+        Input.BASE_MODEL: bound.base_model,
+        Input.PARENT_EVIDENCE: bound.parent_evidence,
+        Input.ROOT_SET: bound.root_set,
+        **{Input.FIRST_SHARD + k: shard for k, shard in enumerate(bound.shards)},
+    }
+    leaves = [Leaf(Kind.INPUT, position, (value,)) for position, value in named.items()]
+    return leaves + [Leaf(Kind.ROSTER, entry.node, (entry.signer, entry.max_samples)) for entry in inputs.roster]
+
+
+def _submission_leaves(inputs: RoundInputs, outcome: RoundOutcome) -> list[Leaf]:
+    leaves = []
+    for submission in inputs.submissions:
+        update = submission.update
+        leaves.append(update_leaf(update, submission.signature))
+        if submission.body is not None:
+            fingerprint = outcome.inspections[update.node].fingerprint
+            leaves.append(Leaf(Kind.BODY, update.node, (body_hash(submission.body), submission.salt, fingerprint)))
+    return leaves
+
+
+def _outcome_leaves(outcome: RoundOutcome) -> list[Leaf]:
+    figures = outcome.published
+    leaves = [Leaf(Kind.STATISTICS, node, (values,)) for node, values in sorted(figures.statistics.items())]
+    for position, ((coalition, shard), utility) in enumerate(figures.utilities.items()):
+        mask = coalition.to_bytes((coalition.bit_length() + 7) // 8, "little")
+        leaves.append(Leaf(Kind.UTILITY, position, (mask, shard, utility)))
+    for node in outcome.nodes:
+        leaves.append(Leaf(Kind.VERDICT, node.node, (node.verdict, node.reason, node.weight)))
+        if node.weight:
+            contribution = (node.node, node.contribution, node.standard_error, node.basis)
+            leaves.append(Leaf(Kind.CONTRIBUTION, node.node, contribution))
+        leaves.append(Leaf(Kind.SCORE, node.node, (node.score,)))
+    leaves += [Leaf(Kind.REPUTATION, node, (value,)) for node, value in sorted(outcome.reputation.items())]
+    return [*leaves, Leaf(Kind.MODEL, 0, (outcome.model_hash,))]
