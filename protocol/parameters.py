@@ -53,13 +53,14 @@ def model_hash(parameters: Parameters) -> bytes:
         encoded = name.encode()
         digest.update(struct.pack(">I", len(encoded)) + encoded + b"F32")
         digest.update(struct.pack(f">I{array.ndim}Q", array.ndim, *array.shape))
-        digest.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
+        digest.update(np.asarray(array, dtype="<f4").tobytes())  # tobytes is in C order, whatever the array's
     return digest.digest()
 
 
 def encode_parameters(parameters: Parameters) -> bytes:
     """The safetensors file of a model or an update. Deterministic; the declared order is not kept in the file."""
-    return save({name: np.ascontiguousarray(array, dtype="<f4") for name, array in parameters.items()})
+    # asarray and not ascontiguousarray, which turns a scalar tensor into a vector of one
+    return save({name: np.asarray(array, dtype="<f4", order="C") for name, array in parameters.items()})
 
 
 def decode_tensors(data: bytes) -> dict[str, RawTensor]:

@@ -5,6 +5,8 @@ Source: largest-remainder apportionment (Hamilton's method; Balinski and Young, 
 
 from collections.abc import Sequence
 
+from eth_utils.crypto import keccak
+
 SCORE_TOTAL = 10_000_000
 """S: the scores of a paying round sum to exactly this. Three bytes hold any single score."""
 
@@ -46,6 +48,11 @@ def pack_scores(scores: Sequence[int]) -> bytes:
     if not any(scores):
         return b""
     return b"".join(score.to_bytes(SCORE_BYTES) for score in scores)
+
+
+def scores_hash(packed: bytes) -> bytes:
+    """`Attestation.scores_hash`: keccak256 of the packed scores, as the RoundLedger computes it."""
+    return keccak(packed)
 
 
 def unpack_scores(packed: bytes) -> tuple[int, ...]:
