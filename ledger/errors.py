@@ -3,10 +3,15 @@
 LedgerError
 ├── ChainUnavailable         nothing answers at the URL
 ├── WrongChain               another chain id, or another genesis, than expected
+├── ChainRefused             the node answered a question with an error
+├── BlockMissing             the chain has no such block, or not any more
 ├── NotLocalChain            a command of the local chain was pointed at some other chain
 ├── TransactionRefused       the chain would not take the transaction (nonce, funds, gas, chain id)
+├── StillPending             a transaction was sent and is not mined yet
 ├── Reverted                 a contract said no, by one of its errors
 ├── DeploymentMismatch       the code at an address is not the code of the artifact
+├── DeploymentExists         the federation is deployed on this chain already
+├── DeploymentMissing        no file says where the federation is deployed
 ├── LocalChainError          the local chain cannot be served
 │   ├── DatabaseInUse        another process serves this database
 │   ├── NotAChainDatabase    the file holds something else
@@ -23,6 +28,8 @@ Each error carries the values it speaks of, and its sentence ends with the next 
 """
 
 from pathlib import Path
+
+from protocol.terminal import ExitCodes
 
 
 class LedgerError(Exception):
@@ -50,6 +57,23 @@ class WrongChain(LedgerError):
         )
 
 
+class ChainRefused(LedgerError):
+    """The node answered a question with an error that is no contract's."""
+
+    def __init__(self, what: str, reason: str):
+        self.what = what
+        self.reason = reason
+        super().__init__(f"{what}: the chain's node answered with an error ({reason}); check that it is in sync, or use another")
+
+
+class BlockMissing(LedgerError):
+    """The chain has no block with this number: not yet, or not any more after a rollback."""
+
+    def __init__(self, number: int):
+        self.number = number
+        super().__init__(f"the chain has no block {number}; wait for it, or check whether the chain was rolled back")
+
+
 class NotLocalChain(LedgerError):
     """A command that only makes sense on the local chain was pointed at some other chain."""
 
@@ -70,18 +94,34 @@ class TransactionRefused(LedgerError):
         super().__init__(reason)
 
 
+class StillPending(LedgerError):
+    """A transaction was handed to the chain and is not mined yet. Its `tx_hash` has 32 bytes."""
+
+    def __init__(self, what: str, tx_hash: bytes, waited: float):
+        self.what = what
+        self.tx_hash = tx_hash
+        self.waited = waited
+        super().__init__(
+            f"{what}: transaction 0x{tx_hash.hex()} is still pending after {waited:.0f} s; "
+            "it is safe to do the same again, nothing is sent twice"
+        )
+
+
 class Reverted(LedgerError):
     """A contract reverted.
 
     `name` and `arguments` are the contract error's, as the ABI decodes them; an error that no known ABI has is
     named by its 4-byte selector. `data` is the revert data as it came: selector, then ABI-encoded arguments.
+    `tx_hash` (32 bytes) is the transaction that was mined all the same, or None when none was sent.
     """
 
-    def __init__(self, name: str, arguments: tuple[object, ...], data: bytes):
+    def __init__(self, name: str, arguments: tuple[object, ...], data: bytes, sentence: str = "", tx_hash: bytes | None = None):
         self.name = name
         self.arguments = arguments
         self.data = data
-        super().__init__(f"the contract refused: {name}({', '.join(str(argument) for argument in arguments)})")
+        self.tx_hash = tx_hash
+        shown = ", ".join(str(argument) for argument in arguments)
+        super().__init__(sentence or f"the contract refused: {name}({shown})")
 
 
 class DeploymentMismatch(LedgerError):
@@ -92,6 +132,24 @@ class DeploymentMismatch(LedgerError):
         self.address = address
         self.reason = reason
         super().__init__(f"{address} is not this version's {contract}: {reason}; check the deployment file and the chain")
+
+
+class DeploymentExists(LedgerError):
+    """The federation has live contracts on this chain; another deployment would be another federation."""
+
+    def __init__(self, path: Path, ledger: str):
+        self.path = path
+        self.ledger = ledger
+        super().__init__(f"{path} names a living federation at {ledger}; use it, or move the file away to found another one")
+
+
+class DeploymentMissing(LedgerError):
+    """No file of the federation directory says where its contracts are."""
+
+    def __init__(self, directory: Path, reason: str):
+        self.directory = directory
+        self.reason = reason
+        super().__init__(f"no deployment in {directory}: {reason}; run `fairshare ledger deploy` first, or name the ledger")
 
 
 class LocalChainError(LedgerError):
@@ -181,3 +239,24 @@ class WrongPassphrase(WalletError):
             f"the passphrase does not open {path}; try again, and check FAIRSHARE_PASSPHRASE_FILE and FAIRSHARE_PASSPHRASE, "
             "which are read before anyone is asked"
         )
+
+
+LEDGER_EXIT_CODES: ExitCodes = {
+    WalletError: 20,
+    WalletExists: 21,
+    WalletMissing: 22,
+    WalletUnreadable: 23,
+    PassphraseMissing: 24,
+    WrongPassphrase: 25,
+    LedgerError: 30,
+    ChainUnavailable: 31,
+    WrongChain: 32,
+    NotLocalChain: 33,
+    TransactionRefused: 34,
+    Reverted: 35,
+    DeploymentMismatch: 36,
+    LocalChainError: 37,
+    StillPending: 38,
+    DeploymentExists: 39,
+}
+"""Exit codes of commands that use the chain, for `protocol.terminal.expecting`."""
