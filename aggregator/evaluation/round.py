@@ -6,6 +6,7 @@ the node index is the only order.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,11 +22,15 @@ from learning.data import Data
 from learning.evaluator import Evaluator
 from learning.task import Task
 from protocol.config import FederationConfig
+from protocol.errors import EvidenceError
 from protocol.inputs import BoundInputs
 from protocol.parameters import Parameters, layout_of, model_hash
 from protocol.roster import RosterEntry
 from protocol.typed_data import Domain, Update
 from protocol.verdicts import Reason, Verdict
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,8 @@ def evaluate_round(inputs: RoundInputs, published: Measurements | None = None) -
     """Gate, game, contributions, pay and merge of one round.
 
     With `published` (a verifier's call), everything derived follows from those figures instead of this machine's own, which
-    come back as `measured` to be compared with them. Raises `TaskError` if the task cannot score its own base model.
+    come back as `measured` to be compared with them. Raises `TaskError` if the task cannot score its own base model,
+    `EvidenceError` if the published figures are not for the same nodes and coalitions.
     """
     layout = layout_of(inputs.base)
     bounds = {entry.node: entry.max_samples for entry in inputs.roster}
@@ -134,7 +140,7 @@ def evaluate_round(inputs: RoundInputs, published: Measurements | None = None) -
     updates = {node: found.parameters for node, found in inspections.items() if found.parameters is not None}
     own_statistics = {node: measure(update) for node, update in updates.items()}
 
-    statistics = published.statistics if published else own_statistics
+    statistics = _chosen("statistics", own_statistics, published.statistics if published else None)
     decisions = decide(claimed, inspections, statistics, inputs.config.gate.norm_multiple)
     accepted = [node for node, decision in decisions.items() if decision.weight]
 
@@ -150,10 +156,14 @@ def evaluate_round(inputs: RoundInputs, published: Measurements | None = None) -
         per_sample.add(column, np.concatenate(worth.per_shard))
     own_errors = dict(zip(accepted, per_sample.standard_errors(), strict=True))
 
-    measured = Measurements(own_statistics, own_utilities, own_errors)
-    used = published or measured
-    masks = [node_mask(accepted[player] for player in members(coalition)) for coalition in design.coalitions]
-    utilities = [sum(used.utilities[mask, shard] for shard in range(len(inputs.shards))) for mask in masks]
+    used = Measurements(
+        statistics,
+        _chosen("utilities", own_utilities, published.utilities if published else None),
+        _chosen("standard errors", own_errors, published.standard_errors if published else None),
+    )
+    shard_count = len(inputs.shards)
+    in_order = list(used.utilities.values())
+    utilities = [sum(in_order[at : at + shard_count]) for at in range(0, len(in_order), shard_count)]
     contributions = {
         node: sum(int(weight) * utility for weight, utility in zip(row, utilities, strict=True))
         for node, row in zip(accepted, design.coefficients, strict=True)
@@ -178,7 +188,7 @@ def evaluate_round(inputs: RoundInputs, published: Measurements | None = None) -
         ),
         inspections=inspections,
         published=used,
-        measured=measured,
+        measured=Measurements(own_statistics, own_utilities, own_errors),
         denominator=design.denominator,
         utility_empty=utilities[0],
         utility_all=utilities[-1],
@@ -196,6 +206,18 @@ def node_mask(nodes: Iterable[int]) -> int:
     9
     """
     return sum(1 << node for node in nodes)
+
+
+def _chosen(what: str, own: Mapping[_K, _V], published: Mapping[_K, _V] | None) -> Mapping[_K, _V]:
+    """The published figures if there are any, in the order of the own ones."""
+    if published is None:
+        return own
+    if published.keys() != own.keys():
+        differing = sorted(map(str, published.keys() ^ own.keys()))[0]
+        raise EvidenceError(
+            f"the published {what} are not for the same leaves as the replayed ones: {differing} is on one side only"
+        )
+    return {key: published[key] for key in own}
 
 
 def _finite_or_base(merged: Parameters, base: Parameters) -> Parameters:

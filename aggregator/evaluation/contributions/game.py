@@ -55,7 +55,9 @@ def play(mean: WeightedMean, shards: Sequence[Scorer], coalitions: Sequence[int]
         model = mean.of(members(coalition))
         name = model_hash(model)
         if name not in seen:
-            seen[name] = tuple(_scores(shard, model, worst) for shard, worst in zip(shards, map(np.zeros_like, empty), strict=True))
+            seen[name] = tuple(
+                _scores(shard, model, worst) for shard, worst in zip(shards, map(np.zeros_like, empty), strict=True)
+            )
         yield Worth(coalition, seen[name])
 
 

@@ -1,0 +1,44 @@
+"""`python -m aggregator.scorer`: replay one round in this fresh process and print the attestation as one JSON line.
+
+The passphrase of the scorer's key comes from the environment, see ledger.wallet.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from aggregator.blobs import BlobStore
+from aggregator.errors import AggregatorError
+from aggregator.scorer.attest import attest
+from learning.errors import LearningError
+from ledger.client import LedgerClient
+from ledger.errors import LedgerError
+from ledger.wallet import Wallet, read_passphrase
+from protocol.errors import ProtocolError
+
+
+def main() -> int:
+    """Exit code 0 with the attestation on stdout, or 1 with the reason on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m aggregator.scorer", description=__doc__)
+    parser.add_argument("--blobs", type=Path, required=True, help="directory of the content-addressed files")
+    parser.add_argument("--rpc-url", required=True)
+    parser.add_argument("--chain-id", type=int, required=True)
+    parser.add_argument("--ledger", required=True, help="address of the RoundLedger")
+    parser.add_argument("--keystore", type=Path, required=True, help="the scorer's encrypted key")
+    parser.add_argument("--round", type=int, required=True)
+    parser.add_argument("--evidence", type=bytes.fromhex, required=True, help="evidence root, 64 hexadecimal digits")
+    given = parser.parse_args()
+    try:
+        account = Wallet(given.keystore).unlock(read_passphrase())
+        ledger = LedgerClient.open(given.rpc_url, given.chain_id, given.ledger)
+        signature = attest(ledger, BlobStore(given.blobs), given.round, given.evidence, account)
+    except (AggregatorError, LearningError, LedgerError, ProtocolError) as error:
+        print(f"round {given.round} does not replay: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps({"signer": account.address, "signature": "0x" + signature.hex()}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
