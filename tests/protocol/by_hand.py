@@ -11,6 +11,9 @@ import struct
 from eth_keys.datatypes import PrivateKey
 from eth_utils.crypto import keccak
 
+Tensors = list[tuple[str, list[int], list[float]]]
+"""A model as name, shape and values in C order."""
+
 
 def word(value: int | bytes | str) -> bytes:
     """One static ABI value as 32 bytes: an integer (two's complement), 32 bytes, or an address."""
@@ -113,20 +116,25 @@ def address(key: int) -> str:
     return PrivateKey(key.to_bytes(32, "big")).public_key.to_checksum_address()
 
 
-def model_preimage(tensors: list[tuple[str, list[int], list[float]]]) -> bytes:
+def float32(values: list[float]) -> bytes:
+    """Little-endian float32."""
+    return struct.pack(f"<{len(values)}f", *values)
+
+
+def model_preimage(tensors: Tensors) -> bytes:
     """What a model hash hashes: the tag, then name, dtype, shape and little-endian values of each tensor in declared order."""
     parts = [b"fairshare/model/1"]
     for name, shape, values in tensors:
         parts += [len(name.encode()).to_bytes(4, "big"), name.encode(), b"F32", len(shape).to_bytes(4, "big")]
-        parts += [extent.to_bytes(8, "big") for extent in shape] + [struct.pack(f"<{len(values)}f", *values)]
+        parts += [extent.to_bytes(8, "big") for extent in shape] + [float32(values)]
     return b"".join(parts)
 
 
-def safetensors(tensors: list[tuple[str, list[int], list[float]]]) -> bytes:
+def safetensors(tensors: Tensors) -> bytes:
     """A safetensors file: header length (8 bytes, little-endian), JSON header padded to 8 bytes, values; sorted by name."""
     header, data = {}, b""
     for name, shape, values in sorted(tensors):
-        content = struct.pack(f"<{len(values)}f", *values)
+        content = float32(values)
         header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
         data += content
     described = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()

@@ -16,7 +16,7 @@ from protocol.typed_data import Attestation, Domain, Invitation, Receipt, Reques
 from protocol.update import body_hash, check_opening, commitment
 from tests.protocol import make_vectors
 
-VECTORS = json.loads(make_vectors.VECTORS.read_text())
+VECTORS = json.loads(make_vectors.VECTORS.read_text(encoding="utf-8"))
 DOMAIN = Domain(VECTORS["domain"]["chain_id"], VECTORS["domain"]["ledger"])
 MESSAGES: dict[str, type[TypedMessage]] = {
     "update": Update,
@@ -50,7 +50,7 @@ def leaf_of(row: dict) -> Leaf:
 
 
 def test_the_committed_file_is_what_the_definitions_give():
-    assert make_vectors.VECTORS.read_text() == make_vectors.rendered()
+    assert make_vectors.VECTORS.read_text(encoding="utf-8") == make_vectors.rendered()
 
 
 def test_domain_separator():
