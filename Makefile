@@ -1,0 +1,66 @@
+# fairshare: `make demo` shows it, `make test` checks it. Both do all the set-up they need. `make help` lists the rest.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# One thread per process: the processes share the cores, and float sums do not depend on the machine's size.
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check unit forge artifacts contracts format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+demo: .venv/run ## set up, then run a whole federation on this machine (needs Python alone)
+	$(BIN)/fairshare demo
+
+test: check artifacts forge unit ## set up, then run every check (needs Node for the contracts)
+
+check: .venv/dev ## lint, format, types and the floors of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: .venv/dev contracts/node_modules ## the Python tests
+	$(BIN)/python -m pytest
+
+forge: contracts/node_modules ## format, unit, fuzz and invariant tests of the contracts
+	cd contracts && node_modules/.bin/forge fmt --check && node_modules/.bin/forge test
+
+artifacts: .venv/dev contracts/node_modules ## fail if contracts/artifacts differ from the sources
+	$(BIN)/python -m ledger.build --check
+
+contracts: .venv/dev contracts/node_modules ## rebuild contracts/artifacts from the sources
+	$(BIN)/python -m ledger.build
+
+format: .venv/dev contracts/node_modules ## format all sources
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+	cd contracts && node_modules/.bin/forge fmt
+
+clean: ## remove what was installed and built
+	rm -rf .venv contracts/node_modules contracts/out contracts/cache
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fairshare needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+
+.venv/run: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing fairshare into .venv (once; about a minute) …"
+	$(PIP) --editable .
+	@touch $@
+
+.venv/dev: .venv/run
+	@echo "Installing the tools for the checks into .venv …"
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+contracts/node_modules: contracts/package-lock.json
+	@echo "Installing the Solidity tools into contracts/node_modules …"
+	cd contracts && npm ci --no-fund --no-audit --loglevel=error
+	@touch $@

@@ -1,0 +1,24 @@
+"""The `fairshare` command: mounts the command group of each part of the house."""
+
+import typer
+
+from aggregator.cli import app as aggregator
+from fairshare.demo.cli import demo
+from ledger.cli import app as ledger
+from node.cli import app as node
+
+app = typer.Typer(
+    help="Federated learning in which every participant is paid its fair share, on chain.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(node, name="node")
+app.add_typer(aggregator, name="aggregator")
+app.add_typer(ledger, name="ledger")
+app.command()(demo)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
