@@ -1,0 +1,100 @@
+"""The transactions that change a federation, built and ready for a `Sender`. Who may send each is said in its docstring."""
+
+from collections.abc import Sequence
+
+from web3 import Web3
+from web3.contract import Contract
+from web3.contract.contract import ContractFunction
+
+from ledger.records import Call
+from protocol.inputs import shards_hash
+from protocol.typed_data import Invitation
+
+
+class LedgerCalls:
+    """Calls to a federation's RoundLedger and NodeRegistry."""
+
+    def __init__(self, ledger: Contract, registry: Contract) -> None:
+        self._ledger = ledger
+        self._registry = registry
+
+    # ------------------------------------------------------------------------------------------------ the aggregator
+
+    def open_round(self, parent: int, shards: tuple[bytes, ...], root_set: bytes) -> Call:
+        """Open the next round after its `parent`, the latest Final one; hashes are SHA-256. By an aggregator."""
+        return _call(
+            self._ledger, self._ledger.functions.open(parent, shards_hash(shards), root_set), f"open a round after round {parent}"
+        )
+
+    def close_round(self, round_number: int, update_root: bytes) -> Call:
+        """Close an Open round over the tree of its commitments. By an aggregator."""
+        return _call(self._ledger, self._ledger.functions.close(round_number, update_root), f"close round {round_number}")
+
+    def abandon(self, round_number: int) -> Call:
+        """Give up an Open round. By an aggregator."""
+        return _call(self._ledger, self._ledger.functions.abandon(round_number), f"abandon round {round_number}")
+
+    # --------------------------------------------------------------------------------------------------------- anyone
+
+    def propose(
+        self, round_number: int, evidence_root: bytes, model_hash: bytes, scores: bytes, attestations: Sequence[bytes]
+    ) -> Call:
+        """Record the outcome of a Closed round, authorised by the scorers' quorum. By anyone.
+
+        `scores` are packed (`protocol.shares.pack_scores`); `attestations` are 65-byte signatures of distinct scorers in
+        ascending order of their addresses, as `protocol.typed_data.Attestation.signer` recovers them.
+        """
+        proposal = (evidence_root, model_hash, scores)
+        return _call(
+            self._ledger,
+            self._ledger.functions.propose(round_number, proposal, list(attestations)),
+            f"propose the outcome of round {round_number}",
+        )
+
+    def release(self, round_number: int) -> Call:
+        """Give back what a Void or all-zero round reserved. By anyone."""
+        return _call(
+            self._ledger, self._ledger.functions.release(round_number), f"release the reservation of round {round_number}"
+        )
+
+    def claim(self, node: int, rounds: Sequence[int]) -> Call:
+        """Mint a node's rewards of Final rounds to its payout address. By anyone."""
+        listed = ", ".join(map(str, rounds))
+        return _call(
+            self._ledger, self._ledger.functions.claim(node, list(rounds)), f"claim the rewards of node {node} in rounds {listed}"
+        )
+
+    def withdraw(self, node: int) -> Call:
+        """Send the stake of a node that left to its owner, after unbonding. By anyone."""
+        return _call(self._registry, self._registry.functions.withdraw(node), f"withdraw the stake of node {node}")
+
+    # ----------------------------------------------------------------------------------------------- a node's owner
+
+    def join(self, signing_key: str, payout: str, invitation: Invitation, signature: bytes, stake: int) -> Call:
+        """Join with the operator's signed invitation and `stake` wei. By the invited owner."""
+        invited = (invitation.owner, invitation.max_samples, invitation.nonce, invitation.deadline)
+        function = self._registry.functions.join(_address(signing_key), _address(payout), invited, signature)
+        return _call(self._registry, function, f"join as {invitation.owner}", value=stake)
+
+    def rotate_key(self, new_key: str) -> Call:
+        """Replace the signing key from the next round on. By the owner."""
+        return _call(
+            self._registry, self._registry.functions.rotateKey(_address(new_key)), f"rotate the signing key to {new_key}"
+        )
+
+    def set_payout(self, payout: str) -> Call:
+        """Replace the payout address for everything not yet claimed. By the owner."""
+        return _call(self._registry, self._registry.functions.setPayout(_address(payout)), f"set the payout address to {payout}")
+
+    def leave(self) -> Call:
+        """Leave the federation: not eligible from the next round on. By the owner."""
+        return _call(self._registry, self._registry.functions.leave(), "leave the federation")
+
+
+def _call(contract: Contract, function: ContractFunction, what: str, value: int = 0) -> Call:
+    data = contract.encode_abi(function.abi_element_identifier, args=function.arguments)
+    return Call(str(contract.address), Web3.to_bytes(hexstr=data), value, what)
+
+
+def _address(address: str) -> str:
+    return Web3.to_checksum_address(address)

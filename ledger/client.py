@@ -1,0 +1,247 @@
+"""The typed client of a federation's contracts: every question that Python asks the chain is a method here.
+
+What the contracts decide by the clock is asked in the *pending* block: where no block is mined without a transaction, the
+latest one may be hours old, and a round that has long been over would still look open. Everything else is asked in the
+latest block, so nothing is believed that is not mined.
+"""
+
+from typing import Any, Self
+
+from web3 import Web3
+from web3.contract.contract import ContractFunction
+from web3.exceptions import BlockNotFound
+from web3.types import BlockIdentifier
+
+from ledger.artifacts import ContractName
+from ledger.calls import LedgerCalls
+from ledger.connection import connect
+from ledger.contracts import contract_at
+from ledger.errors import BlockMissing, DeploymentMismatch, Reverted
+from ledger.records import BlockRef, ChainRound, NodeRecord, RoundState, Timing
+from ledger.reverts import chain_errors
+from protocol.roster import RosterEntry
+from protocol.shares import unpack_scores
+from protocol.typed_data import Domain
+
+
+class LedgerClient(LedgerCalls):
+    """One federation on one chain, named by the address of its RoundLedger; the other two contracts are found from it.
+
+    Every method raises `ChainUnavailable` if nobody answers. The constructor raises `DeploymentMismatch` unless the code at
+    all three addresses is that of the artifacts and they name each other.
+    """
+
+    def __init__(self, web3: Web3, ledger: str) -> None:
+        self._web3 = web3
+        rounds = contract_at(web3, ledger, ContractName.LEDGER)
+        self.ledger_address = str(rounds.address)
+        self.registry_address = str(self._ask(rounds.functions.registry()))
+        self.token_address = str(self._ask(rounds.functions.token()))
+        super().__init__(rounds, contract_at(web3, self.registry_address, ContractName.REGISTRY))
+        self._token = contract_at(web3, self.token_address, ContractName.TOKEN)
+        for contract, name in ((self._registry, ContractName.REGISTRY), (self._token, ContractName.TOKEN)):
+            if (named := self._ask(contract.functions.ledger())) != self.ledger_address:
+                raise DeploymentMismatch(name, str(contract.address), f"it belongs to the ledger at {named}")
+        self.domain = Domain(web3.eth.chain_id, self.ledger_address)
+
+    @classmethod
+    def open(cls, rpc_url: str, chain_id: int, ledger: str) -> Self:
+        """Connect and check.
+
+        Raises `ChainUnavailable`, `WrongChain`, `DeploymentMismatch`.
+        """
+        return cls(connect(rpc_url, chain_id), ledger)
+
+    @property
+    def web3(self) -> Web3:
+        """The connection, for a `Sender`."""
+        return self._web3
+
+    # ------------------------------------------------------------------------------------------------------ the chain
+
+    def now(self) -> int:
+        """The chain's clock, in seconds: the time that a transaction sent now would see."""
+        with chain_errors("read the clock"):
+            return int(self._web3.eth.get_block("pending")["timestamp"])
+
+    def block(self) -> BlockRef:
+        """The latest block."""
+        with chain_errors("read the latest block"):
+            latest = self._web3.eth.get_block("latest")
+        return BlockRef(int(latest["number"]), bytes(latest["hash"]))
+
+    def block_hash(self, number: int) -> bytes:
+        """The hash of a block; another one than before means that the chain was rolled back.
+
+        Raises `BlockMissing` if the chain has no such block (any more).
+        """
+        with chain_errors(f"read block {number}"):
+            try:
+                return bytes(self._web3.eth.get_block(number)["hash"])
+            except BlockNotFound as error:
+                raise BlockMissing(number) from error
+
+    def coin_balance(self, address: str) -> int:
+        """What an account has of the chain's coin, in wei."""
+        with chain_errors(f"read the coin of {address}"):
+            return int(self._web3.eth.get_balance(Web3.to_checksum_address(address)))
+
+    # ----------------------------------------------------------------------------------------------------- the rounds
+
+    def last_round(self) -> int:
+        """The number of the last round opened; 0 when there is only the genesis."""
+        return int(self._ask(self._ledger.functions.lastRound()))
+
+    def latest_final(self) -> int:
+        """The number of the latest Final round, by the clock now."""
+        return int(self._ask_now(self._ledger.functions.latestFinal()))
+
+    def round(self, number: int) -> ChainRound:
+        """A round, in the state that it has by the clock now; `RoundState.NONE` and zeros if it was never opened."""
+        found = self._ask_now(self._ledger.functions.roundOf(number))
+        return ChainRound(
+            round=number,
+            state=RoundState(found.state),
+            parent=found.parent,
+            inputs=found.inputs,
+            update_root=found.updateRoot,
+            seed=found.seed,
+            evidence_root=found.evidenceRoot,
+            model_hash=found.modelHash,
+            opened_at=found.openedAt,
+            deadline=found.deadline,
+            close_block=found.closeBlock,
+            released=found.released,
+        )
+
+    def scores(self, number: int) -> tuple[int, ...]:
+        """The scores of a round by node index, whatever its state; nodes beyond the end scored zero."""
+        return unpack_scores(bytes(self._ask(self._ledger.functions.scoresOf(number))))
+
+    def score(self, number: int, node: int) -> int:
+        """A node's score in a round, whatever the round's state."""
+        return int(self._ask(self._ledger.functions.scoreOf(number, node)))
+
+    def reward(self, number: int, node: int) -> int:
+        """What a node's score in a round is worth, in base units, whatever the round's state."""
+        return int(self._ask(self._ledger.functions.rewardOf(number, node)))
+
+    def claimed(self, node: int, number: int) -> bool:
+        """Whether a node's reward of a round was minted."""
+        return bool(self._ask(self._ledger.functions.claimed(node, number)))
+
+    # ------------------------------------------------------------------------------------------------- the federation
+
+    def config_hash(self) -> bytes:
+        """SHA-256 of the federation's config."""
+        return bytes(self._ask(self._ledger.functions.configHash()))
+
+    def task_hash(self) -> bytes:
+        """SHA-256 of the task's source."""
+        return bytes(self._ask(self._ledger.functions.taskHash()))
+
+    def timing(self) -> Timing:
+        """How long each state of a round waits."""
+        return Timing(*self._ask(self._ledger.functions.timing()))
+
+    def pool(self) -> int:
+        """What the nodes of one round share, in base units."""
+        return int(self._ask(self._ledger.functions.pool()))
+
+    def reserved(self) -> int:
+        """How much of the token's cap is minted or promised, in base units."""
+        return int(self._ask(self._ledger.functions.reserved()))
+
+    def is_aggregator(self, address: str) -> bool:
+        """Whether an account may open, close and abandon rounds."""
+        return self._has_role(self._ask(self._ledger.functions.AGGREGATOR_ROLE()), address)
+
+    def is_operator(self, address: str) -> bool:
+        """Whether an account's invitations count."""
+        return self._has_role(self._ask(self._ledger.functions.OPERATOR_ROLE()), address)
+
+    def is_scorer(self, address: str) -> bool:
+        """Whether an account's attestations count."""
+        return self._ask_unless("NotAScorer", self._registry.functions.scorerIndex(Web3.to_checksum_address(address))) is not None
+
+    def quorum(self) -> int:
+        """How many scorers must attest to a round, 2f + 1 of 3f + 1."""
+        return int(self._ask(self._registry.functions.quorum()))
+
+    # ------------------------------------------------------------------------------------------------------ the nodes
+
+    def roster(self, number: int) -> tuple[RosterEntry, ...]:
+        """Who may take part in a round, by node index; of a round not yet open: as things stand."""
+        return tuple(RosterEntry(*entry) for entry in self._ask_now(self._registry.functions.roster(number)))
+
+    def node_count(self) -> int:
+        """How many nodes ever joined; their indices are below it."""
+        return int(self._ask(self._registry.functions.nodeCount()))
+
+    def node(self, index: int) -> NodeRecord:
+        """A node as it stands now.
+
+        Raises `Reverted` (UnknownNode) if there is none with this index.
+        """
+        found = self._ask_now(self._registry.functions.nodeOf(index))
+        return NodeRecord(
+            node=index,
+            owner=found.owner,
+            signer=found.signer,
+            payout=found.payout,
+            stake=found.stake,
+            max_samples=found.maxSamples,
+            unbonding_until=found.unbondingUntil,
+            eligible=bool(self._ask_now(self._registry.functions.eligible(index, self.last_round() + 1))),
+        )
+
+    def nodes(self) -> tuple[NodeRecord, ...]:
+        """All nodes that ever joined, by index."""
+        return tuple(self.node(index) for index in range(self.node_count()))
+
+    def index_of(self, owner: str) -> int | None:
+        """The index of an owner's node, None if it never joined."""
+        found = self._ask_unless("NotANode", self._registry.functions.indexOf(Web3.to_checksum_address(owner)))
+        return None if found is None else int(found)
+
+    def minimum_stake(self) -> int:
+        """The least stake to join with, in wei."""
+        return int(self._ask(self._registry.functions.minimumStake()))
+
+    # ------------------------------------------------------------------------------------------------------ the token
+
+    def balance(self, address: str) -> int:
+        """An account's tokens, in base units."""
+        return int(self._ask(self._token.functions.balanceOf(Web3.to_checksum_address(address))))
+
+    def token_symbol(self) -> str:
+        """The token's symbol."""
+        return str(self._ask(self._token.functions.symbol()))
+
+    def token_cap(self) -> int:
+        """The highest supply there can ever be, in base units."""
+        return int(self._ask(self._token.functions.cap()))
+
+    def total_supply(self) -> int:
+        """All tokens minted so far, in base units."""
+        return int(self._ask(self._token.functions.totalSupply()))
+
+    # --------------------------------------------------------------------------------------------------------- inside
+
+    def _has_role(self, role: bytes, address: str) -> bool:
+        return bool(self._ask(self._ledger.functions.hasRole(role, Web3.to_checksum_address(address))))
+
+    def _ask_unless(self, error: str, function: ContractFunction) -> Any:
+        try:
+            return self._ask(function)
+        except Reverted as reverted:
+            if reverted.name != error:
+                raise
+            return None
+
+    def _ask_now(self, function: ContractFunction) -> Any:
+        return self._ask(function, "pending")
+
+    def _ask(self, function: ContractFunction, block: BlockIdentifier = "latest") -> Any:
+        with chain_errors(f"read {function.fn_name}"):
+            return function.call(block_identifier=block)
