@@ -12,6 +12,7 @@ LedgerError
 ├── DeploymentMismatch       the code at an address is not the code of the artifact
 ├── DeploymentExists         the federation is deployed on this chain already
 ├── DeploymentMissing        no file says where the federation is deployed
+├── JournalUnreadable        the file of transactions under way is damaged
 ├── LocalChainError          the local chain cannot be served
 │   ├── DatabaseInUse        another process serves this database
 │   ├── NotAChainDatabase    the file holds something else
@@ -144,12 +145,22 @@ class DeploymentExists(LedgerError):
 
 
 class DeploymentMissing(LedgerError):
-    """No file of the federation directory says where its contracts are."""
+    """No file says where the federation's contracts are on the chain."""
 
-    def __init__(self, directory: Path, reason: str):
-        self.directory = directory
+    def __init__(self, path: Path, reason: str):
+        self.path = path
         self.reason = reason
-        super().__init__(f"no deployment in {directory}: {reason}; run `fairshare ledger deploy` first, or name the ledger")
+        super().__init__(f"no deployment at {path}: {reason}; run `fairshare ledger deploy` first, or name ledger and chain id")
+
+
+class JournalUnreadable(LedgerError):
+    """The file that remembers transactions under way holds something else."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        super().__init__(
+            f"{path} is no journal of transactions; restore it, or delete it when no transaction is under way any more"
+        )
 
 
 class LocalChainError(LedgerError):

@@ -127,6 +127,11 @@ class Sender:
             self._journal.mined(key, mined)
             return mined
 
+    def recorded(self, key: str) -> Entry | None:
+        """The transaction that was signed for this key, if any; it may be on the chain or not."""
+        with self._lock:
+            return self._journal.find(key)
+
     def next_nonce(self) -> int:
         """The nonce of the next new transaction: after everything that the chain or the journal knows of."""
         return max(self._counted(), self._highest() + 1)
