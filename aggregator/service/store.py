@@ -1,0 +1,284 @@
+"""The store: every method is one transaction, so a kill between any two lines of the caller leaves a round in one phase."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypedDict, Unpack
+
+from sqlalchemy import Engine, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from aggregator.errors import ForeignDatabase
+from aggregator.service.database import WRITES
+from aggregator.service.phases import SUCCESSORS, Phase
+from aggregator.service.records import Counts, RoundRecord, UpdateRecord
+from aggregator.service.tables import FederationRow, RosterRow, RoundRow, UpdateRow
+from protocol.inputs import BoundInputs
+from protocol.roster import RosterEntry
+from protocol.typed_data import Domain, Update
+
+
+class RoundChanges(TypedDict, total=False):
+    """The columns that a transition may set."""
+
+    opened_at: int
+    commit_deadline: int
+    update_root: bytes
+    close_block: int
+    reveal_deadline: int
+    seed: bytes
+    evidence_root: bytes
+    model_hash: bytes
+    scores: bytes
+    attestation: bytes
+    accuracy: float
+    base_accuracy: float
+    evaluation_samples: int
+    final_at: int
+    reason: str
+    settled: bool
+
+
+class Store:
+    """The rounds of one federation, on any engine that `open_database` gives. Safe to use from many threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._writer = engine.execution_options(**{WRITES: True})
+
+    @contextmanager
+    def _read(self) -> Iterator[Session]:
+        with Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def _write(self) -> Iterator[Session]:
+        with Session(self._writer) as session, session.begin():
+            yield session
+
+    # The federation
+
+    def belong_to(self, domain: Domain) -> None:
+        """Make this the database of the federation. Raises `ForeignDatabase` if it is another's."""
+        with self._write() as session:
+            found = session.scalar(select(FederationRow))
+            if found is None:
+                session.add(FederationRow(federation=domain.separator, chain_id=domain.chain_id, ledger=domain.ledger))
+            elif found.federation != domain.separator:
+                raise ForeignDatabase(
+                    f"the database holds the rounds of ledger {found.ledger} on chain {found.chain_id}, "
+                    f"not of {domain.ledger} on chain {domain.chain_id}: use a database of its own for each federation"
+                )
+
+    # Rounds
+
+    def rounds(self) -> tuple[RoundRecord, ...]:
+        """All rounds, newest first."""
+        with self._read() as session:
+            return tuple(_round(row) for row in session.scalars(select(RoundRow).order_by(RoundRow.number.desc())))
+
+    def round(self, number: int) -> RoundRecord | None:
+        """One round."""
+        with self._read() as session:
+            row = session.get(RoundRow, number)
+            return None if row is None else _round(row)
+
+    def last(self) -> RoundRecord | None:
+        """The newest round."""
+        with self._read() as session:
+            row = session.scalar(select(RoundRow).order_by(RoundRow.number.desc()).limit(1))
+            return None if row is None else _round(row)
+
+    def unsettled(self) -> tuple[RoundRecord, ...]:
+        """Decided rounds whose reservation may still have to be given back, oldest first."""
+        decided = [phase.value for phase in Phase if phase.decided]
+        query = select(RoundRow).where(RoundRow.phase.in_(decided), RoundRow.settled.is_(False)).order_by(RoundRow.number)
+        with self._read() as session:
+            return tuple(_round(row) for row in session.scalars(query))
+
+    def bind(self, number: int, bound: BoundInputs) -> None:
+        """Note what a round is about to be opened with; one that was bound and never opened is bound again."""
+        with self._write() as session:
+            session.execute(delete(RoundRow).where(RoundRow.number == number, RoundRow.phase == Phase.OPENING))
+            session.add(_bound_row(number, Phase.OPENING, bound, bound.digest()))
+
+    def opened(self, number: int, opened_at: int, commit_deadline: int, roster: Sequence[RosterEntry]) -> None:
+        """From opening to open, with those who may take part."""
+        with self._write() as session:
+            row = _locked(session, number)
+            _move(row, Phase.OPENING, Phase.OPEN, {"opened_at": opened_at, "commit_deadline": commit_deadline})
+            session.add_all(_roster_row(number, entry) for entry in roster)
+
+    def adopt(
+        self, number: int, phase: Phase, bound: BoundInputs, inputs: bytes, roster: Sequence[RosterEntry], **found: Unpack[RoundChanges]
+    ) -> None:
+        """Write down a round that is on chain but that this database did not open, in place of one that it only bound."""
+        with self._write() as session:
+            session.execute(delete(RoundRow).where(RoundRow.number == number, RoundRow.phase == Phase.OPENING))
+            row = _bound_row(number, phase, bound, inputs)
+            _set(row, found)
+            session.add(row)
+            session.flush()
+            session.add_all(_roster_row(number, entry) for entry in roster)
+
+    def move(self, number: int, source: Phase, target: Phase, **changes: Unpack[RoundChanges]) -> None:
+        """One transition. A round that is not in `source` any more, or `target` not after it, is a fault of the caller."""
+        with self._write() as session:
+            _move(_locked(session, number), source, target, changes)
+
+    def close_intake(self, number: int, root_of: Callable[[Sequence[UpdateRecord]], bytes]) -> None:
+        """From open to closing: from here on no commitment is taken, and the root over those taken is fixed."""
+        with self._write() as session:
+            row = _locked(session, number)
+            updates = [_update(found) for found in session.scalars(_updates_of(number))]
+            _move(row, Phase.OPEN, Phase.CLOSING, {"update_root": root_of(updates)})
+
+    def note(self, number: int, **changes: Unpack[RoundChanges]) -> None:
+        """Set columns without a transition."""
+        with self._write() as session:
+            _set(_locked(session, number), changes)
+
+    # Updates
+
+    def roster(self, number: int) -> tuple[RosterEntry, ...]:
+        """Who may take part in the round, by node index."""
+        query = select(RosterRow).where(RosterRow.round == number).order_by(RosterRow.node)
+        with self._read() as session:
+            return tuple(RosterEntry(row.node, row.signer, row.max_samples) for row in session.scalars(query))
+
+    def updates(self, number: int) -> tuple[UpdateRecord, ...]:
+        """The round's commitments, by node index."""
+        with self._read() as session:
+            return tuple(_update(row) for row in session.scalars(_updates_of(number)))
+
+    def update(self, number: int, node: int) -> UpdateRecord | None:
+        """One node's commitment."""
+        with self._read() as session:
+            row = session.get(UpdateRow, (number, node))
+            return None if row is None else _update(row)
+
+    def counts(self) -> dict[int, Counts]:
+        """Commitments and bodies of every round that has any."""
+        query = select(UpdateRow.round, func.count(), func.count(UpdateRow.body_hash)).group_by(UpdateRow.round)
+        with self._read() as session:
+            return {number: Counts(commits, bodies) for number, commits, bodies in session.execute(query)}
+
+    def commit(self, record: UpdateRecord) -> UpdateRecord | None:
+        """Keep a commitment; the one that stands, which is an earlier one if there was. None if the round takes no more."""
+        with self._write() as session:
+            row = _locked(session, record.update.round)
+            standing = session.get(UpdateRow, (record.update.round, record.update.node))
+            if standing is not None:
+                return _update(standing)
+            if row.phase != Phase.OPEN:
+                return None
+            session.add(_update_row(record))
+            return record
+
+    def reveal(self, number: int, node: int, salt: bytes, body_hash: bytes) -> bool:
+        """Note that a commitment's body is here; False if the round takes no more bodies."""
+        with self._write() as session:
+            if _locked(session, number).phase != Phase.REVEALING:
+                return False
+            opened = update(UpdateRow).where(UpdateRow.round == number, UpdateRow.node == node)
+            session.execute(opened.values(salt=salt, body_hash=body_hash))
+            return True
+
+    # Models
+
+    def is_public_model(self, name: bytes) -> bool:
+        """Whether some round started from this model, or ended with it in public."""
+        public = [Phase.PROPOSED.value, Phase.FINAL.value]
+        ended = (RoundRow.model_hash == name) & RoundRow.phase.in_(public)
+        with self._read() as session:
+            return session.scalar(select(RoundRow.number).where(or_(RoundRow.base_model == name, ended)).limit(1)) is not None
+
+
+def _locked(session: Session, number: int) -> RoundRow:
+    # FOR UPDATE where rows can be locked; SQLite's writers queue already.
+    return session.scalars(select(RoundRow).where(RoundRow.number == number).with_for_update()).one()
+
+
+def _move(row: RoundRow, source: Phase, target: Phase, changes: RoundChanges) -> None:
+    if row.phase != source or target not in SUCCESSORS[source]:
+        raise RuntimeError(f"round {row.number} is {row.phase}: it cannot go from {source} to {target}")
+    row.phase = target
+    _set(row, changes)
+
+
+def _set(row: RoundRow, changes: RoundChanges) -> None:
+    for column, value in changes.items():
+        setattr(row, column, value)
+
+
+def _updates_of(number: int) -> Any:
+    return select(UpdateRow).where(UpdateRow.round == number).order_by(UpdateRow.node)
+
+
+def _bound_row(number: int, phase: Phase, bound: BoundInputs, inputs: bytes) -> RoundRow:
+    return RoundRow(
+        number=number,
+        phase=phase,
+        parent=bound.parent,
+        config_hash=bound.config_hash,
+        task_hash=bound.task_hash,
+        base_model=bound.base_model,
+        parent_evidence=bound.parent_evidence,
+        shards=b"".join(bound.shards),
+        root_set=bound.root_set,
+        inputs=inputs,
+        settled=False,
+    )
+
+
+def _roster_row(number: int, entry: RosterEntry) -> RosterRow:
+    return RosterRow(round=number, node=entry.node, signer=entry.signer, max_samples=entry.max_samples)
+
+
+def _round(row: RoundRow) -> RoundRecord:
+    shards = tuple(row.shards[at : at + 32] for at in range(0, len(row.shards), 32))
+    return RoundRecord(
+        number=row.number,
+        phase=Phase(row.phase),
+        bound=BoundInputs(
+            row.parent, row.config_hash, row.task_hash, row.base_model, row.parent_evidence, shards, row.root_set
+        ),
+        inputs=row.inputs,
+        opened_at=row.opened_at,
+        commit_deadline=row.commit_deadline,
+        update_root=row.update_root,
+        close_block=row.close_block,
+        reveal_deadline=row.reveal_deadline,
+        seed=row.seed,
+        evidence_root=row.evidence_root,
+        model_hash=row.model_hash,
+        scores=row.scores,
+        attestation=row.attestation,
+        accuracy=row.accuracy,
+        base_accuracy=row.base_accuracy,
+        evaluation_samples=row.evaluation_samples,
+        final_at=row.final_at,
+        reason=row.reason,
+        settled=row.settled,
+    )
+
+
+def _update_row(record: UpdateRecord) -> UpdateRow:
+    signed = record.update
+    return UpdateRow(
+        round=signed.round,
+        node=signed.node,
+        inputs=signed.inputs,
+        base_model=signed.base_model,
+        parameters=signed.parameters,
+        samples=signed.samples,
+        signature=record.signature,
+        leaf=record.leaf,
+        receipt=record.receipt,
+        salt=record.salt,
+        body_hash=record.body_hash,
+    )
+
+
+def _update(row: UpdateRow) -> UpdateRecord:
+    signed = Update(row.round, row.inputs, row.node, row.base_model, row.parameters, row.samples)
+    return UpdateRecord(signed, row.signature, row.leaf, row.receipt, row.salt, row.body_hash)
