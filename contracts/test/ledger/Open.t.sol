@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
+import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
+import {BaseTest} from "../utils/BaseTest.sol";
+
+// open
+// ├── by no aggregator, the admin included: reverts
+// ├── the last round is Open, Closed or Proposed: reverts
+// ├── the last round is Final: it is the only parent
+// ├── the last rounds are Void: the latest Final round is the only parent
+// ├── the cap holds no further pool: reverts, until one is released
+// └── otherwise: bound to everything, the pool reserved
+contract OpenTest is BaseTest {
+    function _openWith(uint64 parent) private {
+        vm.prank(AGGREGATOR);
+        ledger.open(parent, SHARDS, ROOT_SET);
+    }
+
+    function test_byNoAggregator() public {
+        bytes32 role = ledger.AGGREGATOR_ROLE();
+        address[2] memory others = [STRANGER, ADMIN];
+        for (uint256 i; i < others.length; ++i) {
+            vm.expectRevert(
+                abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, others[i], role)
+            );
+            vm.prank(others[i]);
+            ledger.open(0, SHARDS, ROOT_SET);
+        }
+    }
+
+    function test_bindsEverything() public {
+        _joinMany(3);
+        bytes memory preimage = abi.encode(
+            uint32(1), uint64(0), keccak256("config"), keccak256("task"), GENESIS_MODEL, bytes32(0), SHARDS, ROOT_SET
+        );
+        uint40 deadline = uint40(vm.getBlockTimestamp()) + COMMIT_DEADLINE;
+        vm.expectEmit();
+        emit IRoundLedger.RoundOpened(
+            1,
+            0,
+            keccak256(preimage),
+            keccak256("config"),
+            keccak256("task"),
+            GENESIS_MODEL,
+            0,
+            SHARDS,
+            ROOT_SET,
+            3,
+            deadline
+        );
+        vm.assertEq(_open(), 1);
+
+        IRoundLedger.Round memory r = ledger.roundOf(1);
+        _stateIs(1, IRoundLedger.State.Open);
+        vm.assertEq(r.parent, 0);
+        vm.assertEq(r.inputs, keccak256(preimage));
+        vm.assertEq(r.openedAt, vm.getBlockTimestamp());
+        vm.assertEq(r.deadline, deadline);
+        vm.assertEq(r.nodeCount, 3);
+        vm.assertEq(ledger.lastRound(), 1);
+        vm.assertEq(ledger.reserved(), POOL);
+        _stateIs(2, IRoundLedger.State.None);
+    }
+
+    function test_bindsTheParentsOutcome() public {
+        uint64 parent = _settle("");
+        uint64 round = _open();
+        bytes memory preimage = abi.encode(
+            uint32(1),
+            parent,
+            keccak256("config"),
+            keccak256("task"),
+            keccak256("model"),
+            keccak256("evidence"),
+            SHARDS,
+            ROOT_SET
+        );
+        vm.assertEq(ledger.roundOf(round).inputs, keccak256(preimage));
+        vm.assertEq(ledger.roundOf(round).parent, parent);
+    }
+
+    function test_whileTheLastRoundIsUndecided() public {
+        uint64 round = _open();
+        _undecided(round, IRoundLedger.State.Open);
+        _close(round);
+        _mine(1);
+        _undecided(round, IRoundLedger.State.Closed);
+        _propose(round, "");
+        _undecided(round, IRoundLedger.State.Proposed);
+        vm.assertEq(ledger.latestFinal(), 0);
+        _wait(WINDOW);
+        vm.assertEq(ledger.latestFinal(), round);
+        vm.assertEq(_open(), round + 1);
+    }
+
+    function _undecided(uint64 round, IRoundLedger.State state) private {
+        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.RoundUndecided.selector, round, state));
+        _openWith(0);
+    }
+
+    function test_afterVoid_continuesTheLatestFinal() public {
+        uint64 parent = _settle("");
+        _void();
+        uint64 abandoned = _open();
+        vm.prank(AGGREGATOR);
+        ledger.abandon(abandoned);
+        vm.assertEq(ledger.latestFinal(), parent);
+        uint64[3] memory others = [uint64(0), abandoned, abandoned + 1];
+        ledger.release(abandoned);
+        for (uint256 i; i < others.length; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(IRoundLedger.WrongParent.selector, parent));
+            _openWith(others[i]);
+        }
+        _openWith(parent);
+        vm.assertEq(ledger.roundOf(abandoned + 1).parent, parent);
+    }
+
+    function test_cap() public {
+        uint64 first = _settle("");
+        for (uint256 i; i < 3; ++i) {
+            _settle("");
+        }
+        uint64 parent = ledger.latestFinal();
+        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.CapReached.selector, CAP, POOL, CAP));
+        _openWith(parent);
+        ledger.release(first);
+        _openWith(parent);
+        vm.assertEq(ledger.reserved(), CAP);
+    }
+}
