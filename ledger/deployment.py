@@ -63,24 +63,35 @@ def read_deployment(path: Path) -> Deployment:
 
 
 def found_federation(
-    directory: Path, web3: Web3, make_sender: Callable[[Journal], Sender], config: FederationConfig, founding: FoundingFile
+    directory: Path,
+    web3: Web3,
+    make_sender: Callable[[Journal], Sender],
+    config: FederationConfig,
+    founding: FoundingFile,
+    say: Callable[[str], None],
 ) -> Deployment:
     """Deploy and write `deployments/<chain id>.json`. Interrupted at any point, it continues when called again.
 
-    `make_sender` gets the journal that survives the interruption. Raises what `deploy` raises, and `DeploymentExists` if
+    `make_sender` gets the journal that survives the interruption; `say` hears of each step. Raises what `deploy` raises, and `DeploymentExists` if
     the file is there and its contracts are alive; a file about contracts that are gone is replaced.
     """
     path = deployment_path(directory, web3.eth.chain_id)
     if path.exists() and _is_alive(web3, standing := read_deployment(path)):
         raise DeploymentExists(path, standing.ledger)
     journal = FileJournal(path.with_suffix(".journal"))
-    deployment = deploy(web3, make_sender(journal), config, founding)
+    deployment = deploy(web3, make_sender(journal), config, founding, say)
     write_atomically(path, deployment.model_dump_json(indent=2) + "\n")
     journal.path.unlink(missing_ok=True)
     return deployment
 
 
-def deploy(web3: Web3, sender: Sender, config: FederationConfig, founding: FoundingFile) -> Deployment:
+def deploy(
+    web3: Web3,
+    sender: Sender,
+    config: FederationConfig,
+    founding: FoundingFile,
+    say: Callable[[str], None] = lambda step: None,
+) -> Deployment:
     """Deploy the three contracts; with the same sender's journal, a second call gives the same deployment.
 
     Admin and operator are `founding.operator`.
@@ -92,6 +103,7 @@ def deploy(web3: Web3, sender: Sender, config: FederationConfig, founding: Found
     plan = _plan(sender, founding)
     block = 0
     for name, code in _creations(plan, config, founding):
+        say(f"creating {name} at {plan.address(name)}")
         block = sender.submit(plan.key(name), Call(None, code, 0, f"create {name}")).block
         verify_code(web3, plan.address(name), load_artifact(name))
     return Deployment(
@@ -171,6 +183,9 @@ def _check(config: FederationConfig, founding: FoundingFile) -> None:
             f"founding.json is about a config with hash 0x{founding.config_hash.hex()}, but federation.toml has hash "
             f"0x{config.sha256().hex()}: it was changed since; run `fairshare aggregator init` again"
         )
+    for what in ("task_hash", "genesis_model"):
+        if len(getattr(founding, what)) != 32:
+            raise FormatError(f"founding.json: {what} has {len(getattr(founding, what))} bytes, and a hash has 32")
     for address in (founding.operator, founding.aggregator, *founding.scorers):
         if not is_checksum_address(address):
             raise FormatError(f"founding.json: {address!r} is no EIP-55 checksummed address")
