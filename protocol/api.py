@@ -6,7 +6,9 @@ carries the chain block that it was read at.
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from protocol.abi import check_value
 
 
 def _to_int(value: Any) -> Any:
@@ -22,6 +24,19 @@ BigInt = Annotated[int, BeforeValidator(_to_int), PlainSerializer(str, return_ty
 
 HexBytes = Annotated[bytes, BeforeValidator(_to_bytes), PlainSerializer(lambda v: "0x" + v.hex(), return_type=str)]
 """Bytes: 0x-prefixed hexadecimal on the wire."""
+
+
+Hash = Annotated[HexBytes, Field(min_length=32, max_length=32)]
+"""32 bytes."""
+
+
+def _checksummed(value: str) -> str:
+    check_value("address (EIP-55 checksummed)", "address", value)
+    return value
+
+
+Address = Annotated[str, AfterValidator(_checksummed)]
+"""An EIP-55 checksummed address."""
 
 
 class Resource(BaseModel):

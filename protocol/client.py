@@ -21,21 +21,28 @@ from protocol.api import (
     TaskView,
     UploadView,
 )
-from protocol.errors import ServiceRefused, ServiceUnreachable
+from protocol.errors import ServiceRefused, ServiceUnreachable, ServiceUnreadable
 from protocol.evidence import Evidence, evidence_from_json
 from protocol.typed_data import Update
 
 SALT_HEADER = "Fairshare-Salt"
 
 _R = TypeVar("_R", bound=Resource)
+_T = TypeVar("_T")
 
 
 class FederationClient:
-    """One aggregator's API. Every method raises `ServiceUnreachable` or `ServiceRefused` (with the problem's code)."""
+    """One aggregator's API.
+
+    Every method raises `ServiceUnreachable`, `ServiceRefused` (with the problem's code) or `ServiceUnreadable`.
+    """
 
     def __init__(self, url: str, timeout: float = 30.0) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx.Client(base_url=self.url, timeout=timeout)
+        try:
+            self._http = httpx.Client(base_url=self.url, timeout=timeout)
+        except httpx.InvalidURL as error:
+            raise ServiceUnreachable(self.url, str(error)) from error
 
     def __enter__(self) -> "FederationClient":
         return self
@@ -65,7 +72,7 @@ class FederationClient:
 
     def rounds(self) -> list[RoundView]:
         """All rounds, newest first."""
-        return TypeAdapter(list[RoundView]).validate_json(self._request("GET", "/v1/rounds").content)
+        return self._read(TypeAdapter(list[RoundView]), self._request("GET", "/v1/rounds"))
 
     def round(self, number: int) -> RoundView:
         """One round."""
@@ -77,11 +84,11 @@ class FederationClient:
 
     def evidence(self, number: int) -> Evidence:
         """The leaves of a round's evidence that anyone may see; raises `EvidenceError` if it is not well-formed."""
-        return evidence_from_json(self._request("GET", f"/v1/rounds/{number}/evidence").json())
+        return evidence_from_json(self._read(TypeAdapter(Any), self._request("GET", f"/v1/rounds/{number}/evidence")))
 
     def nodes(self) -> list[NodeView]:
         """All participants, by index."""
-        return TypeAdapter(list[NodeView]).validate_json(self._request("GET", "/v1/nodes").content)
+        return self._read(TypeAdapter(list[NodeView]), self._request("GET", "/v1/nodes"))
 
     def node(self, node: int | str) -> NodeView:
         """One participant, by index or owner address."""
@@ -106,7 +113,7 @@ class FederationClient:
             signature=signature,
         )
         response = self._request("POST", f"/v1/rounds/{update.round}/updates", json=body.model_dump())
-        return ReceiptView.model_validate_json(response.content)
+        return self._read(TypeAdapter(ReceiptView), response)
 
     def upload(self, number: int, node: int) -> UploadView:
         """What the aggregator holds of this node in this round: how a restarted node finds out where it was."""
@@ -120,15 +127,23 @@ class FederationClient:
             content=body,
             headers={SALT_HEADER: "0x" + salt.hex(), "Content-Type": "application/octet-stream"},
         )
-        return UploadView.model_validate_json(response.content)
+        return self._read(TypeAdapter(UploadView), response)
 
     def _get(self, path: str, resource: type[_R]) -> _R:
-        return resource.model_validate_json(self._request("GET", path).content)
+        return self._read(TypeAdapter(resource), self._request("GET", path))
+
+    def _read(self, form: TypeAdapter[_T], response: httpx.Response) -> _T:
+        try:
+            return form.validate_json(response.content)
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            where = ".".join(map(str, fault["loc"])) or "body"
+            raise ServiceUnreadable(str(response.url), f"{where}: {fault['msg']}") from error
 
     def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         try:
             response = self._http.request(method, path, **arguments)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise ServiceUnreachable(self.url, str(error) or type(error).__name__) from error
         if response.is_success:
             return response

@@ -4,8 +4,8 @@ Decimals are strings in the file and scaled integers in memory, so that nothing 
 """
 
 import hashlib
+import re
 import tomllib
-from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -14,19 +14,21 @@ from protocol.errors import ConfigError
 from protocol.shares import SCORE_TOTAL
 
 _CONFIG_TAG = b"fairshare/config/1"
+_DECIMAL = re.compile(r"([0-9]{1,78})(?:\.([0-9]+))?")
 
 
 def _scaled(decimals: int) -> BeforeValidator:
     def scale(value: Any) -> int:
         if not isinstance(value, str):
             raise ValueError('write this decimal as a string, e.g. "0.1"')
-        try:
-            scaled = Decimal(value).scaleb(decimals)
-        except InvalidOperation:
-            raise ValueError(f"{value!r} is not a decimal number") from None
-        if not scaled.is_finite() or scaled != scaled.to_integral_value():
+        # By digits, since decimal.Decimal rounds silently to 28 of them.
+        digits = _DECIMAL.fullmatch(value)
+        if digits is None:
+            raise ValueError(f"{value!r} is not a decimal number of 0 or more, such as 12 or 0.5")
+        fraction = (digits[2] or "").rstrip("0")
+        if len(fraction) > decimals:
             raise ValueError(f"{value!r} has more than {decimals} decimals")
-        return int(scaled)
+        return int(digits[1] + fraction.ljust(decimals, "0"))
 
     return BeforeValidator(scale)
 
@@ -160,9 +162,11 @@ def parse_config(text: str) -> FederationConfig:
     Raises `ConfigError` naming every key that is missing, unknown or out of range.
     """
     try:
-        return FederationConfig.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # tomllib lets int() refuse endless digits, and recurses into brackets
         raise ConfigError(f"federation.toml is not valid TOML: {error}") from error
+    try:
+        return FederationConfig.model_validate(table)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"federation.toml: {faults}") from error

@@ -9,7 +9,8 @@ ProtocolError
 ├── CommitmentError          a body does not hash to the commitment it was signed under
 └── ServiceError             the aggregator cannot be used over HTTP
     ├── ServiceUnreachable   nobody answers at the URL
-    └── ServiceRefused       the aggregator answered with a problem (RFC 9457)
+    ├── ServiceRefused       the aggregator answered with a problem (RFC 9457)
+    └── ServiceUnreadable    something answered, but not as the API promises
 """
 
 
@@ -62,3 +63,11 @@ class ServiceRefused(ServiceError):
     def __init__(self, status: int, code: str, detail: str) -> None:
         self.status, self.code, self.detail = status, code, detail
         super().__init__(f"the aggregator answered {status} {code}: {detail}")
+
+
+class ServiceUnreadable(ServiceError):
+    """Something answers at the URL, but not in the form of the API: another program, or another version."""
+
+    def __init__(self, url: str, cause: str) -> None:
+        self.url = url
+        super().__init__(f"{url} did not answer as a fairshare aggregator does ({cause}): check the URL, and that versions agree")

@@ -7,14 +7,14 @@ Nothing that is hashed is JSON or float. The bundle's JSON form is transport onl
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from protocol.abi import encode_fields, from_json, to_json
 from protocol.errors import EvidenceError
 from protocol.trees import LIST_TREE_DEPTH, NODE_TREE_DEPTH, SumNode, leaf_hash, sum_tree_root, tree_root
 from protocol.typed_data import Update
@@ -131,8 +131,8 @@ class Leaf(NamedTuple):
     values: tuple[Any, ...]
 
     def payload(self) -> bytes:
-        """abi.encode of the payload fields."""
-        return encode([abi_type for abi_type, _ in LEAF_KINDS[self.kind].fields], self.values)
+        """abi.encode of the payload fields; raises `FormatError` naming the field that does not have its type."""
+        return encode_fields(LEAF_KINDS[self.kind].fields, self.values)
 
     def hash(self, federation: bytes) -> bytes:
         """The leaf's hash in the tree of its kind."""
@@ -168,27 +168,23 @@ class Header:
 
     def root(self) -> bytes:
         """The evidence root: keccak256 of the abi.encode of all fields, version first."""
-        types = ["uint32", "bytes32", "uint64", "bytes32", "bytes32", f"bytes32[{len(Kind)}]"]
-        types += ["uint256", "int256", "int256", "uint32", "uint256", "bytes32"]
-        return keccak(
-            encode(
-                types,
-                [
-                    self.version,
-                    self.federation,
-                    self.round,
-                    self.inputs,
-                    self.seed,
-                    list(self.roots),
-                    self.total_basis,
-                    self.utility_empty,
-                    self.utility_all,
-                    self.z_thousandths,
-                    self.denominator,
-                    self.code_version,
-                ],
-            )
-        )
+        return keccak(encode_fields(_HEADER_FIELDS, [getattr(self, name) for _, name in _HEADER_FIELDS]))
+
+
+_HEADER_FIELDS = (
+    ("uint32", "version"),
+    ("bytes32", "federation"),
+    ("uint64", "round"),
+    ("bytes32", "inputs"),
+    ("bytes32", "seed"),
+    (f"bytes32[{len(Kind)}]", "roots"),
+    ("uint256", "total_basis"),
+    ("int256", "utility_empty"),
+    ("int256", "utility_all"),
+    ("uint32", "z_thousandths"),
+    ("uint256", "denominator"),
+    ("bytes32", "code_version"),
+)
 
 
 @dataclass(frozen=True)
@@ -243,62 +239,42 @@ def subtree_roots(federation: bytes, leaves: Iterable[Leaf]) -> tuple[tuple[byte
 
 def evidence_to_json(evidence: Evidence) -> dict[str, Any]:
     """The bundle as JSON-ready values: integers as decimal strings, bytes as 0x-hex."""
-    header = {f.name: _to_json(getattr(evidence.header, f.name)) for f in fields(Header)}
+    header = evidence.header
     leaves = [
-        {"kind": leaf.kind.name.lower(), "position": leaf.position, "values": [_to_json(v) for v in leaf.values]}
-        for leaf in evidence.leaves
+        {"kind": leaf.kind.name.lower(), "position": leaf.position, "values": to_json(leaf.values)} for leaf in evidence.leaves
     ]
     return {
         "schema_version": EVIDENCE_VERSION,
-        "root": _to_json(evidence.header.root()),
-        "header": header,
+        "root": to_json(header.root()),
+        "header": {name: to_json(getattr(header, name)) for _, name in _HEADER_FIELDS},
         "leaves": leaves,
     }
 
 
-def evidence_from_json(document: dict[str, Any]) -> Evidence:
+def evidence_from_json(document: Any) -> Evidence:
     """Read a bundle, whole or filtered by access, and check that the header hashes to the root it names.
 
-    Raises `EvidenceError` if the form is not that of the table.
+    Raises `EvidenceError` if the form is not that of the table. Leaves are checked against the roots by `check_roots` only.
     """
     try:
-        header = Header(**{f.name: _header_value(f.name, document["header"][f.name]) for f in fields(Header)})
+        if document["schema_version"] != EVIDENCE_VERSION:
+            raise EvidenceError(f"its version is {document['schema_version']!r}")
+        header = Header(**{name: from_json(name, kind, document["header"][name]) for kind, name in _HEADER_FIELDS})
         leaves = tuple(_leaf_from_json(entry) for entry in document["leaves"])
-        named = bytes.fromhex(document["root"][2:])
-    except (KeyError, TypeError, ValueError) as error:
+        named = from_json("root", "bytes32", document["root"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise EvidenceError(f"this is not an evidence bundle of version {EVIDENCE_VERSION}: {error!r}") from error
+    if len({(leaf.kind, leaf.position) for leaf in leaves}) != len(leaves):
+        raise EvidenceError("two leaves of one kind claim the same position")
     if header.root() != named:
         raise EvidenceError(f"the header hashes to {header.root().hex()}, the bundle names {named.hex()}")
     return Evidence(header, leaves)
 
 
 def _leaf_from_json(entry: dict[str, Any]) -> Leaf:
-    kind = Kind[entry["kind"].upper()]
-    spec = LEAF_KINDS[kind].fields
-    return Leaf(
-        kind,
-        int(entry["position"]),
-        tuple(_from_json(abi_type, value) for (abi_type, _), value in zip(spec, entry["values"], strict=True)),
-    )
-
-
-def _header_value(name: str, value: Any) -> Any:
-    if name == "roots":
-        return tuple(_from_json("bytes32", root) for root in value)
-    return _from_json("bytes32" if isinstance(value, str) and value.startswith("0x") else "int256", value)
-
-
-def _to_json(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return "0x" + value.hex()
-    if isinstance(value, tuple | list):
-        return [_to_json(item) for item in value]
-    return value if isinstance(value, str) else str(int(value))
-
-
-def _from_json(abi_type: str, value: Any) -> Any:
-    if abi_type.endswith("[]"):
-        return tuple(_from_json(abi_type[:-2], item) for item in value)
-    if abi_type.startswith("bytes"):
-        return bytes.fromhex(value[2:])
-    return value if abi_type == "address" else int(value)
+    kind, position = Kind[entry["kind"].upper()], entry["position"]
+    spec = LEAF_KINDS[kind]
+    if type(position) is not int or not 0 <= position < 1 << spec.depth:
+        raise EvidenceError(f"the {kind.name} tree has no position {position!r}")
+    pairs = zip(spec.fields, entry["values"], strict=True)
+    return Leaf(kind, position, tuple(from_json(name, abi_type, value) for (abi_type, name), value in pairs))

@@ -1,10 +1,11 @@
 """The founding file: what the aggregator's operator fixed before the contracts exist, and the deployment puts on chain."""
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from protocol.api import HexBytes
+from protocol.api import Address, Hash
 from protocol.errors import FormatError
 
 
@@ -13,13 +14,13 @@ class FoundingFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: int = 1
-    config_hash: HexBytes
-    task_hash: HexBytes
-    genesis_model: HexBytes
-    operator: str
-    aggregator: str
-    scorers: list[str]
+    schema_version: Literal[1] = 1
+    config_hash: Hash
+    task_hash: Hash
+    genesis_model: Hash
+    operator: Address
+    aggregator: Address
+    scorers: list[Address]
 
 
 def read_founding(path: Path) -> FoundingFile:
@@ -29,5 +30,5 @@ def read_founding(path: Path) -> FoundingFile:
     """
     try:
         return FoundingFile.model_validate_json(path.read_text())
-    except (FileNotFoundError, ValidationError) as error:
+    except (FileNotFoundError, ValueError) as error:
         raise FormatError(f"{path} is not a founding file: run `fairshare aggregator init` first") from error

@@ -2,10 +2,23 @@
 
 from dataclasses import dataclass
 
-from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from protocol.abi import encode_fields
+
 PROTOCOL_VERSION = 1
+
+_BOUND_FIELDS = (
+    ("uint32", "version"),
+    ("uint64", "parent"),
+    ("bytes32", "config hash"),
+    ("bytes32", "task hash"),
+    ("bytes32", "base model"),
+    ("bytes32", "parent evidence"),
+    ("bytes32", "shards hash"),
+    ("bytes32", "root set"),
+)
+_SEED_FIELDS = (("bytes32", "federation"), ("uint64", "round"), ("bytes32", "update root"), ("bytes32", "close block's hash"))
 
 
 @dataclass(frozen=True)
@@ -25,27 +38,26 @@ class BoundInputs:
     root_set: bytes
 
     def digest(self) -> bytes:
-        """keccak256(abi.encode(version, parent, config, task, base model, parent evidence, shards hash, root set))."""
-        return keccak(
-            encode(
-                ["uint32", "uint64", *["bytes32"] * 6],
-                [
-                    PROTOCOL_VERSION,
-                    self.parent,
-                    self.config_hash,
-                    self.task_hash,
-                    self.base_model,
-                    self.parent_evidence,
-                    shards_hash(self.shards),
-                    self.root_set,
-                ],
-            )
+        """keccak256(abi.encode(version, parent, config, task, base model, parent evidence, shards hash, root set)).
+
+        Raises `FormatError` naming what does not have its width.
+        """
+        values = (
+            PROTOCOL_VERSION,
+            self.parent,
+            self.config_hash,
+            self.task_hash,
+            self.base_model,
+            self.parent_evidence,
+            shards_hash(self.shards),
+            self.root_set,
         )
+        return keccak(encode_fields(_BOUND_FIELDS, values))
 
 
 def shards_hash(shards: tuple[bytes, ...]) -> bytes:
     """keccak256(abi.encode(bytes32[])): the evaluation shards as `open` takes them."""
-    return keccak(encode(["bytes32[]"], [list(shards)]))
+    return keccak(encode_fields([("bytes32[]", "shards")], [shards]))
 
 
 def round_seed(federation: bytes, round_number: int, update_root: bytes, close_blockhash: bytes) -> bytes:
@@ -53,5 +65,4 @@ def round_seed(federation: bytes, round_number: int, update_root: bytes, close_b
 
     keccak256(abi.encode(federation, round, update root, blockhash(close block))), as the RoundLedger stores it.
     """
-    types = ["bytes32", "uint64", "bytes32", "bytes32"]
-    return keccak(encode(types, [federation, round_number, update_root, close_blockhash]))
+    return keccak(encode_fields(_SEED_FIELDS, (federation, round_number, update_root, close_blockhash)))

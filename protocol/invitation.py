@@ -3,10 +3,10 @@
 A node takes ledger address and chain id from here, never from the URL that it is about to check.
 """
 
-import json
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from protocol.errors import FormatError
 from protocol.typed_data import Domain, Invitation
@@ -17,7 +17,7 @@ class InvitationFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: int = 1
+    schema_version: Literal[1] = 1
     chain_id: int
     ledger: str
     owner: str
@@ -56,14 +56,14 @@ def invitation_file(domain: Domain, invitation: Invitation, signature: bytes) ->
 
 
 def read_invitation(path: Path) -> InvitationFile:
-    """Read and check an invitation file.
+    """Read an invitation file and check that somebody signed it; whether that is the operator, the ledger knows.
 
     Raises `FormatError` if it is not one; `FileNotFoundError` if it is not there.
     """
     try:
-        found = InvitationFile.model_validate(json.loads(path.read_text()))
-        found.domain, found.invitation, found.signature_bytes  # noqa: B018 since reading them checks them
-    except (ValidationError, ValueError) as error:
+        found = InvitationFile.model_validate_json(path.read_text())
+        found.invitation.signer(found.domain, found.signature_bytes)
+    except ValueError as error:
         raise FormatError(
             f"{path} is not an invitation file: ask the operator for the one `fairshare ledger invite` wrote"
         ) from error

@@ -44,12 +44,11 @@ def layout_of(parameters: Parameters) -> tuple[TensorLayout, ...]:
 def model_hash(parameters: Parameters) -> bytes:
     """SHA-256 over names, dtypes, shapes and little-endian bytes in declared order; every part is length-prefixed.
 
-    Raises `FormatError` if a tensor is not float32.
+    Raises `FormatError` if a tensor is not float32 or has the one name that safetensors reserves.
     """
     digest = hashlib.sha256(_MODEL_TAG)
     for name, array in parameters.items():
-        if array.dtype != np.float32:
-            raise FormatError(f"tensor {name!r} is {array.dtype}, a model holds float32 only")
+        _check_tensor(name, array)
         encoded = name.encode()
         digest.update(struct.pack(">I", len(encoded)) + encoded + b"F32")
         digest.update(struct.pack(f">I{array.ndim}Q", array.ndim, *array.shape))
@@ -58,7 +57,12 @@ def model_hash(parameters: Parameters) -> bytes:
 
 
 def encode_parameters(parameters: Parameters) -> bytes:
-    """The safetensors file of a model or an update. Deterministic; the declared order is not kept in the file."""
+    """The safetensors file of a model or an update. Deterministic; the declared order is not kept in the file.
+
+    Raises `FormatError` as `model_hash` does.
+    """
+    for name, array in parameters.items():
+        _check_tensor(name, array)
     # asarray and not ascontiguousarray, which turns a scalar tensor into a vector of one
     return save({name: np.asarray(array, dtype="<f4", order="C") for name, array in parameters.items()})
 
@@ -106,3 +110,10 @@ def layout_difference(tensors: Mapping[str, RawTensor], layout: tuple[TensorLayo
     names = {expected.name for expected in layout}
     extra = next((name for name in tensors if name not in names), None)
     return None if extra is None else f"tensor {extra!r} is not part of the model"
+
+
+def _check_tensor(name: str, array: NDArray[np.float32]) -> None:
+    if array.dtype != np.float32:
+        raise FormatError(f"tensor {name!r} is {array.dtype}, a model holds float32 only")
+    if name == "__metadata__":
+        raise FormatError("safetensors keeps the name '__metadata__' for itself: rename this tensor of the model")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from eth_utils.crypto import keccak
 
+from protocol.errors import FormatError
+
 SCORE_TOTAL = 10_000_000
 """S: the scores of a paying round sum to exactly this. Three bytes hold any single score."""
 
@@ -26,11 +28,13 @@ def largest_remainder(bases: Sequence[int], total: int = SCORE_TOTAL) -> tuple[i
     """Apportion `total` in proportion to non-negative integer `bases`; ties go to the lower position.
 
     The result sums to exactly `total`, or is all zero if every basis is zero. Each share differs from its exact quota by
-    less than one unit.
+    less than one unit. Raises `ValueError` for a negative basis.
 
     >>> largest_remainder([1, 1, 1], 10)
     (4, 3, 3)
     """
+    if any(basis < 0 for basis in bases):
+        raise ValueError("score bases are not negative: a negative contribution has basis zero")
     whole = sum(bases)
     if whole == 0:
         return (0,) * len(bases)
@@ -56,5 +60,10 @@ def scores_hash(packed: bytes) -> bytes:
 
 
 def unpack_scores(packed: bytes) -> tuple[int, ...]:
-    """The inverse of `pack_scores`: one score per node index."""
+    """One score per node index, the inverse of `pack_scores`; none if the round pays nobody.
+
+    Raises `FormatError` if the bytes are not a whole number of scores.
+    """
+    if len(packed) % SCORE_BYTES:
+        raise FormatError(f"packed scores have {SCORE_BYTES} bytes each, {len(packed)} bytes are no whole number of them")
     return tuple(int.from_bytes(packed[at : at + SCORE_BYTES]) for at in range(0, len(packed), SCORE_BYTES))

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
-from protocol.errors import FormatError, ProtocolError, ServiceRefused, ServiceUnreachable
+from protocol.errors import FormatError, ProtocolError, ServiceRefused, ServiceUnreachable, ServiceUnreadable
 
 SCHEMA_VERSION = 1
 
@@ -28,19 +28,32 @@ ExitCodes = Mapping[type[Exception], int]
 PROTOCOL_EXIT_CODES: ExitCodes = {
     FormatError: 10,
     FileNotFoundError: 11,
+    IsADirectoryError: 11,
+    NotADirectoryError: 11,
+    PermissionError: 11,
     FileExistsError: 12,
     ProtocolError: 13,
     ServiceUnreachable: 40,
     ServiceRefused: 41,
+    ServiceUnreadable: 42,
 }
 """The nearest class in an error's method resolution order decides; the other packages add their families."""
+
+
+def plain(text: str) -> str:
+    """The text without control characters: those that a stranger put into a name or an answer could steer the terminal.
+
+    >>> plain("a name\x1b[2J")
+    'a name�[2J'
+    """
+    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def note(text: str) -> None:
     """Say something to the person on stderr; it is never part of the result."""
     from rich.console import Console
 
-    Console(stderr=True, highlight=False).print(text, markup=False)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(plain(text), markup=False)
 
 
 def emit(result: Mapping[str, Any], as_json: bool, show: Callable[[], None]) -> None:
@@ -61,7 +74,7 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[object]], title: str |
     for column in columns:
         drawn.add_column(column)
     for row in rows:
-        drawn.add_row(*(Text(str(cell)) for cell in row))
+        drawn.add_row(*(Text(plain(str(cell))) for cell in row))
     Console(highlight=False).print(drawn)
 
 

@@ -8,8 +8,9 @@ meant, and a missing leaf is the empty leaf, which no present leaf hashes to.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
-from eth_abi.abi import encode
 from eth_utils.crypto import keccak
+
+from protocol.abi import encode_fields
 
 NODE_TREE_DEPTH = 13
 """Trees indexed by node: 8,192 positions for node indices 0 to 8,190."""
@@ -18,6 +19,8 @@ LIST_TREE_DEPTH = 20
 """Trees indexed by position in a list, such as the utilities."""
 
 EMPTY_LEAF = bytes(32)
+
+_LEAF_FIELDS = (("uint256", "kind"), ("uint256", "index"), ("bytes", "payload"))
 
 _Node = TypeVar("_Node")
 
@@ -34,7 +37,7 @@ EMPTY_SUM_LEAF = SumNode(EMPTY_LEAF, 0)
 
 def leaf_hash(federation: bytes, kind: int, index: int, payload: bytes) -> bytes:
     """keccak256(0x00 ‖ federation ‖ abi.encode(uint256 kind, uint256 index, bytes payload))."""
-    return keccak(b"\x00" + federation + encode(["uint256", "uint256", "bytes"], [kind, index, payload]))
+    return keccak(b"\x00" + federation + encode_fields(_LEAF_FIELDS, (kind, index, payload)))
 
 
 def inner_hash(left: bytes, right: bytes) -> bytes:
@@ -59,7 +62,10 @@ def sum_tree_root(leaves: Mapping[int, SumNode], depth: int = NODE_TREE_DEPTH) -
 
 
 def tree_proof(leaves: Mapping[int, bytes], depth: int, index: int) -> tuple[bytes, ...]:
-    """The siblings from leaf `index` up to the root; an absent index gives a proof of emptiness."""
+    """The siblings from leaf `index` up to the root; an absent index gives a proof of emptiness.
+
+    Raises `ValueError` for an index that the tree does not have; so do the other functions here.
+    """
     return _siblings(_levels(leaves, depth, EMPTY_LEAF, inner_hash, index), index)
 
 
@@ -86,8 +92,10 @@ def _levels(
     keep: int | None = None,
 ) -> list[dict[int, _Node]]:
     """All non-empty nodes of every level, leaves first; the siblings on the path of `keep` are filled in as well."""
-    if any(not 0 <= index < 1 << depth for index in leaves):
-        raise ValueError(f"a tree of depth {depth} has positions 0 to {(1 << depth) - 1}")
+    for index in leaves:
+        _check_index(index, depth)
+    if keep is not None:
+        _check_index(keep, depth)
     level, levels = dict(leaves), []
     for height in range(depth):
         if keep is not None:
@@ -99,11 +107,17 @@ def _levels(
     return [*levels, level]
 
 
+def _check_index(index: int, depth: int) -> None:
+    if not 0 <= index < 1 << depth:
+        raise ValueError(f"there is no position {index}: a tree of depth {depth} has positions 0 to {(1 << depth) - 1}")
+
+
 def _siblings(levels: list[dict[int, _Node]], index: int) -> tuple[_Node, ...]:
     return tuple(level[(index >> height) ^ 1] for height, level in enumerate(levels[:-1]))
 
 
 def _climb(node: _Node, index: int, proof: tuple[_Node, ...], combine: Callable[[_Node, _Node], _Node]) -> _Node:
+    _check_index(index, len(proof))  # otherwise one proof would hold for every index with the same low bits
     for height, sibling in enumerate(proof):
         node = combine(sibling, node) if index >> height & 1 else combine(node, sibling)
     return node

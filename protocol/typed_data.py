@@ -12,10 +12,10 @@ from typing import Annotated, ClassVar, get_type_hints
 from eth_account import Account
 from eth_account.messages import SignableMessage, encode_typed_data
 from eth_account.signers.local import LocalAccount
-from eth_utils.address import is_checksum_address
 from eth_utils.crypto import keccak
 
-from protocol.errors import FormatError, SignatureError
+from protocol.abi import check_value
+from protocol.errors import SignatureError
 
 Uint32 = Annotated[int, "uint32"]
 Uint40 = Annotated[int, "uint40"]
@@ -36,8 +36,8 @@ class Domain:
     ledger: str
 
     def __post_init__(self) -> None:
-        if not is_checksum_address(self.ledger):
-            raise FormatError(f"ledger address {self.ledger!r} is not an EIP-55 checksummed address")
+        check_value("chain id", "uint256", self.chain_id)
+        check_value("ledger address (EIP-55 checksummed)", "address", self.ledger)
 
     @cached_property
     def separator(self) -> bytes:
@@ -60,7 +60,7 @@ class TypedMessage:
     def __post_init__(self) -> None:
         # eth-account coerces silently (negative integers, short bytes), so every field is checked before it is signed.
         for name, _, solidity_type in self.solidity_fields():
-            _check(f"{type(self).__name__}.{name}", solidity_type, getattr(self, name))
+            check_value(f"{type(self).__name__}.{name}", solidity_type, getattr(self, name))
 
     def signable(self, domain: Domain) -> SignableMessage:
         """The EIP-712 encoding under `domain`."""
@@ -161,17 +161,3 @@ class Invitation(TypedMessage):
 def _camel(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(part.title() for part in rest)
-
-
-def _check(what: str, solidity_type: str, value: object) -> None:
-    if solidity_type == "bytes32":
-        valid = isinstance(value, bytes) and len(value) == 32
-    elif solidity_type == "address":
-        valid = is_checksum_address(value)
-    elif solidity_type == "string":
-        valid = isinstance(value, str)
-    else:
-        bits = int(solidity_type.removeprefix("uint"))
-        valid = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << bits
-    if not valid:
-        raise FormatError(f"{what} = {value!r} is not a {solidity_type}")
