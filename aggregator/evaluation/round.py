@@ -169,8 +169,11 @@ def evaluate_round(inputs: RoundInputs, published: Measurements | None = None) -
         for node, row in zip(accepted, design.coefficients, strict=True)
     }
     gain = utilities[-1] - utilities[0]
-    pay = share_out(contributions, used.standard_errors, gain, inputs.config.tolerance.utility, inputs.config.pay.z)
-    merged = _finite_or_base(mean.of_all(), inputs.base)
+    tolerance = shard_count * inputs.config.tolerance.utility
+    pay = share_out(contributions, used.standard_errors, gain, tolerance, inputs.config.pay.z)
+    # The last coalition is the full one. A model that cannot be scored could not be scored as the next round's base either,
+    # and no round would ever pass again; it is worth 0, so nobody is paid for it, and the base stands.
+    merged = mean.of_all() if worth.scorable else dict(inputs.base)
     return RoundOutcome(
         nodes=tuple(
             NodeOutcome(
@@ -218,8 +221,3 @@ def _chosen(what: str, own: Mapping[_K, _V], published: Mapping[_K, _V] | None) 
             f"the published {what} are not for the same leaves as the replayed ones: {differing} is on one side only"
         )
     return {key: published[key] for key in own}
-
-
-def _finite_or_base(merged: Parameters, base: Parameters) -> Parameters:
-    # Finite updates can still overflow float32 together. Such a model scores 0, so the round pays nobody; the base stands.
-    return merged if all(np.isfinite(array).all() for array in merged.values()) else base

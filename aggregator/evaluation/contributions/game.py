@@ -24,10 +24,11 @@ class Scorer(Protocol):
 
 
 class Worth(NamedTuple):
-    """What one coalition is worth: per shard, the score of every sample."""
+    """What one coalition is worth: per shard, the score of every sample. `scorable`: whether its model has a score at all."""
 
     coalition: int
     per_shard: tuple[NDArray[np.int64], ...]
+    scorable: bool
 
 
 def members(coalition: int) -> tuple[int, ...]:
@@ -42,27 +43,27 @@ def members(coalition: int) -> tuple[int, ...]:
 def play(mean: WeightedMean, shards: Sequence[Scorer], coalitions: Sequence[int]) -> Iterator[Worth]:
     """The worth of each coalition, in the given order, which begins with the empty one.
 
-    Coalitions with byte-equal models share one evaluation. The model of a coalition that cannot be scored (NaN, because
-    colluding updates made it so) is worth the least that a bounded score can be: 0. The base model must be scorable; if it is
-    not, the fault is the task's, and its `TaskError` is raised.
+    Coalitions with byte-equal models share one evaluation. A model that is not finite, or that the task cannot score (colluding
+    updates made it so), is worth the least that a bounded score can be: 0. The base model must be scorable; if it is not, the
+    fault is the task's, and its `TaskError` is raised.
     """
     if coalitions[0] != 0:
         raise ValueError("the empty coalition comes first")
     base = mean.of(())
     empty = tuple(shard.scores(base) for shard in shards)
-    seen = {model_hash(base): empty}
+    seen = {model_hash(base): Worth(0, empty, scorable=True)}
     for coalition in coalitions:
         model = mean.of(members(coalition))
         name = model_hash(model)
         if name not in seen:
-            seen[name] = tuple(
-                _scores(shard, model, worst) for shard, worst in zip(shards, map(np.zeros_like, empty), strict=True)
-            )
-        yield Worth(coalition, seen[name])
+            seen[name] = _worth(coalition, model, shards, empty)
+        yield seen[name]._replace(coalition=coalition)
 
 
-def _scores(shard: Scorer, model: Parameters, worst: NDArray[np.int64]) -> NDArray[np.int64]:
-    try:
-        return shard.scores(model)
-    except TaskError:
-        return worst
+def _worth(coalition: int, model: Parameters, shards: Sequence[Scorer], like: tuple[NDArray[np.int64], ...]) -> Worth:
+    if all(np.isfinite(array).all() for array in model.values()):
+        try:
+            return Worth(coalition, tuple(shard.scores(model) for shard in shards), scorable=True)
+        except TaskError:
+            pass
+    return Worth(coalition, tuple(np.zeros_like(scores) for scores in like), scorable=False)

@@ -24,7 +24,8 @@ def share_out(
 ) -> Pay:
     """Turn contributions (numerators on one denominator, by node index) into scores.
 
-    `gain` is U(N) − U(∅). Nobody is paid for a gain of at most twice the tolerance of a utility: it may be no gain at all.
+    `gain` is U(N) − U(∅). Nobody is paid for a gain of at most twice the tolerance of a utility (over all shards): it may be
+    no gain at all.
     """
     nodes = sorted(contributions)
     if gain > 2 * tolerance:
