@@ -1,7 +1,8 @@
 """A round's outcome as evidence: every leaf of the protocol's table, and the header that the chain remembers."""
 
-from aggregator.evaluation.gate.statistics import Statistics
+from aggregator.evaluation.gate.statistics import Statistic, Statistics
 from aggregator.evaluation.round import Measurements, RoundInputs, RoundOutcome
+from protocol.errors import EvidenceError
 from protocol.evidence import Evidence, Header, Input, Kind, Leaf, subtree_roots, update_leaf
 from protocol.update import body_hash
 from protocol.version import CODE_VERSION
@@ -28,9 +29,15 @@ def build_evidence(inputs: RoundInputs, outcome: RoundOutcome) -> Evidence:
 
 
 def published_measurements(evidence: Evidence) -> Measurements:
-    """The toleranced figures that a round's evidence publishes, for a verifier to derive everything else from."""
+    """The toleranced figures that a round's evidence publishes, for a verifier to derive everything else from.
+
+    Raises `EvidenceError` if a STATISTICS leaf does not hold exactly one value per `Statistic`.
+    """
     by_kind = evidence.by_kind
     statistics: dict[int, Statistics] = {node: leaf.get("values") for node, leaf in by_kind[Kind.STATISTICS].items()}
+    for node, values in statistics.items():
+        if len(values) != len(Statistic):
+            raise EvidenceError(f"the STATISTICS leaf of node {node} has {len(values)} values, this version has {len(Statistic)}")
     utilities = {
         (int.from_bytes(leaf.get("coalition"), "little"), leaf.get("shard")): leaf.get("utility")
         for leaf in by_kind[Kind.UTILITY].values()

@@ -4,14 +4,21 @@ Exact leaves must be equal to the bit. Toleranced figures may differ from this m
 published ones are used for everything derived from them; so an honest round replays on any machine.
 """
 
+from collections.abc import Mapping
+from dataclasses import fields
+
 from aggregator.evaluation.evidence import build_evidence, published_measurements
-from aggregator.evaluation.gate.statistics import Statistic
+from aggregator.evaluation.gate.inspection import inspect
+from aggregator.evaluation.gate.statistics import Statistic, Statistics, measure
 from aggregator.evaluation.round import Measurements, RoundInputs, RoundOutcome, evaluate_round
 from aggregator.scorer.errors import ReplayDifference
 from protocol.config import ToleranceSection
 from protocol.errors import SignatureError
-from protocol.evidence import Evidence, Kind, Leaf
+from protocol.evidence import Evidence, Header, Kind, Leaf
+from protocol.parameters import layout_of
 from protocol.update import body_hash, check_opening
+
+_MISSING = "no such leaf"
 
 
 def replay(inputs: RoundInputs, published: Evidence) -> RoundOutcome:
@@ -20,9 +27,14 @@ def replay(inputs: RoundInputs, published: Evidence) -> RoundOutcome:
     Raises `ReplayDifference` naming the first leaf that differs with both values, `EvidenceError` if the leaves do not hash to
     the header, `SignatureError` or `CommitmentError` for a submission that its node did not sign.
     """
+    if published.header.federation != inputs.domain.separator:
+        # First of all: every leaf is hashed under the federation, so foreign evidence would look corrupt.
+        raise ReplayDifference("header, federation", published.header.federation, inputs.domain.separator)
     published.check_roots()
     check_submissions(inputs)
     figures = published_measurements(published)
+    # Before the game: a wrong statistic may change who plays, and then nothing after it could be compared.
+    compare_statistics(figures.statistics, measure_submissions(inputs), inputs.config.tolerance.statistics)
     outcome = evaluate_round(inputs, figures)
     compare_measurements(figures, outcome.measured, outcome.denominator, inputs.config.tolerance)
     compare_evidence(published, build_evidence(inputs, outcome))
@@ -45,11 +57,24 @@ def check_submissions(inputs: RoundInputs) -> None:
             check_opening(update.parameters, inputs.domain.separator, inputs.round, update.node, salt, hashed)
 
 
+def measure_submissions(inputs: RoundInputs) -> dict[int, Statistics]:
+    """This machine's own statistics of every usable update, by node index."""
+    layout = layout_of(inputs.base)
+    found = ((submission.update.node, inspect(submission.body, layout).parameters) for submission in inputs.submissions)
+    return {node: measure(update) for node, update in found if update is not None}
+
+
+def compare_statistics(published: Mapping[int, Statistics], own: Mapping[int, Statistics], tolerance: int) -> None:
+    """The same nodes, and each statistic within the tolerance."""
+    for node in sorted(published.keys() | own.keys()):
+        if node not in published or node not in own:
+            raise ReplayDifference(f"STATISTICS leaf {node}", published.get(node, _MISSING), own.get(node, _MISSING))
+        for statistic, theirs, ours in zip(Statistic, published[node], own[node], strict=True):
+            _within(f"STATISTICS of node {node}, {statistic.name}", theirs, ours, tolerance)
+
+
 def compare_measurements(published: Measurements, own: Measurements, denominator: int, tolerance: ToleranceSection) -> None:
-    """Each toleranced figure of the published ones is within its tolerance of the own one."""
-    for node, values in published.statistics.items():
-        for statistic, theirs, ours in zip(Statistic, values, own.statistics[node], strict=True):
-            _within(f"STATISTICS of node {node}, {statistic.name}", theirs, ours, tolerance.statistics)
+    """Each utility and standard error of the published ones is within its tolerance of the own one."""
     for (coalition, shard), theirs in published.utilities.items():
         where = f"UTILITY of coalition {coalition:#x} on shard {shard}"
         _within(where, theirs, own.utilities[coalition, shard], tolerance.utility)
@@ -66,12 +91,14 @@ def compare_evidence(published: Evidence, own: Evidence) -> None:
             if theirs.get(position) != ours.get(position):
                 where = f"{kind.name} leaf {position}"
                 raise ReplayDifference(where, _values(theirs.get(position)), _values(ours.get(position)))
-    if published.header != own.header:
-        raise ReplayDifference("header", published.header, own.header)
+    for entry in fields(Header):
+        promised, found = getattr(published.header, entry.name), getattr(own.header, entry.name)
+        if promised != found:
+            raise ReplayDifference(f"header, {entry.name}", promised, found)
 
 
 def _values(leaf: Leaf | None) -> object:
-    return "no such leaf" if leaf is None else leaf.values
+    return _MISSING if leaf is None else leaf.values
 
 
 def _within(where: str, published: int, own: int, tolerance: int) -> None:
