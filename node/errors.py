@@ -1,0 +1,228 @@
+"""Everything that can go wrong on a participant's side, as one family.
+
+NodeError
+├── HomeError                  the node directory cannot be used
+│   ├── HomeIncomplete         `fairshare node init` has not been finished here
+│   ├── SettingsInvalid        node.toml cannot be read, or a value is not of the right form
+│   ├── HomeOfAnotherFederation  the directory belongs to another federation
+│   ├── HomeInUse              another `fairshare node run` works here
+│   └── StoreUnreadable        state.sqlite is not this version's
+├── EnrolmentError             the federation or the invitation is not what it should be
+│   ├── InvitationRejected     not for this owner, too late, or not by an operator
+│   ├── FederationMismatch     what the URL answers is not what the ledger says
+│   ├── TaskNotAccepted        nobody has accepted the task's code
+│   └── TermsChanged           config or task on chain are no longer those that were accepted
+├── MembershipError            the registry does not know this node as it should
+│   ├── NotJoined              the owner is no node of the federation
+│   └── SigningKeyMismatch     the registry names another signing key
+├── AggregatorFault            the aggregator says what the chain contradicts
+│   ├── RoundMisdescribed      a round's inputs are not those on chain
+│   ├── BaseModelMismatch      the model it hands out is not the round's base model
+│   └── ReceiptInvalid         its receipt does not promise our update
+├── SecondUpdate               another Update for a round was asked for than the one that was signed
+└── TooMuchData                more samples than the invitation allows
+
+Each error carries the values it speaks of, and its sentence ends with the next step.
+"""
+
+from pathlib import Path
+
+from learning.errors import DataError, LearningError, TrainingError
+from protocol.terminal import ExitCodes
+
+
+class NodeError(Exception):
+    """Base of every error raised by `node`."""
+
+
+class HomeError(NodeError):
+    """The node directory cannot be used."""
+
+
+class HomeIncomplete(HomeError):
+    """`fairshare node init` has not been finished in this directory; `missing` says what is not there."""
+
+    def __init__(self, home: Path, missing: str) -> None:
+        self.home, self.missing = home, missing
+        super().__init__(
+            f"{home} has no {missing}: "
+            f"finish it with `fairshare node init {home} --federation URL --invitation FILE --data SOURCE`"
+        )
+
+
+class SettingsInvalid(HomeError, ValueError):
+    """node.toml, or an environment variable that overrides it, does not have the right form."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"{path}: {problem}; correct the file, or the FAIRSHARE_NODE_ variable that overrides it")
+
+
+class HomeOfAnotherFederation(HomeError):
+    """The directory belongs to the federation of another ledger: its signatures and its index mean nothing here."""
+
+    def __init__(self, home: Path, found: str, asked: str) -> None:
+        self.home, self.found, self.asked = home, found, asked
+        super().__init__(
+            f"{home} belongs to the federation {found}, not to {asked}: use a directory of its own for each federation"
+        )
+
+
+class HomeInUse(HomeError):
+    """Another process runs this node: two of them would train every round twice."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        super().__init__(f"another `fairshare node run` works in {home}: stop it first")
+
+
+class StoreUnreadable(HomeError):
+    """The file is not the store of this version."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path} is not this version's record of rounds ({reason}): use the version that wrote it, or a copy")
+
+
+class EnrolmentError(NodeError):
+    """The federation or the invitation is not what it should be; nothing was accepted."""
+
+
+class InvitationRejected(EnrolmentError):
+    """The registry would not take this invitation from this owner."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the invitation cannot be used: {reason}; ask the operator for a new one (`fairshare ledger invite`)")
+
+
+class FederationMismatch(EnrolmentError):
+    """What the URL answers is not what the ledger of the invitation says."""
+
+    def __init__(self, url: str, what: str, served: str, on_chain: str) -> None:
+        self.url, self.what, self.served, self.on_chain = url, what, served, on_chain
+        super().__init__(
+            f"the {what} that {url} serves is {served}, the ledger says {on_chain}: nothing was accepted; "
+            "check the URL, and ask the operator which of the two is right"
+        )
+
+
+class TaskNotAccepted(EnrolmentError):
+    """The task's code runs with all your rights, so it runs only after someone accepted exactly this hash."""
+
+    def __init__(self, task_hash: bytes, why: str) -> None:
+        self.task_hash, self.why = task_hash, why
+        super().__init__(
+            f"{why}: read the task's code, then run `fairshare node init` again with --accept-task {task_hash.hex()}"
+        )
+
+
+class TermsChanged(EnrolmentError):
+    """Config or task on chain, or the copy in this directory, are no longer those that were accepted."""
+
+    def __init__(self, what: str, accepted: bytes, found: bytes) -> None:
+        self.what, self.accepted, self.found = what, accepted, found
+        super().__init__(
+            f"the {what} is now 0x{found.hex()}, but 0x{accepted.hex()} was accepted: nothing is run; "
+            "ask the operator what changed, and accept it with `fairshare node init`"
+        )
+
+
+class MembershipError(NodeError):
+    """The registry does not know this node as it should."""
+
+
+class NotJoined(MembershipError):
+    """The owner is no node of the federation."""
+
+    def __init__(self, owner: str, home: Path) -> None:
+        self.owner, self.home = owner, home
+        super().__init__(f"{owner} has not joined the federation: run `fairshare node join {home}`")
+
+
+class SigningKeyMismatch(MembershipError):
+    """The registry expects another key's signature under this node's updates."""
+
+    def __init__(self, node: int, registered: str, ours: str) -> None:
+        self.node, self.registered, self.ours = node, registered, ours
+        super().__init__(
+            f"the registry has the signing key {registered} for node {node}, this directory has {ours}: "
+            "restore keys/signing.json from the directory that joined"
+        )
+
+
+class AggregatorFault(NodeError):
+    """The aggregator says what the chain contradicts. Nothing was signed or sent on its word."""
+
+
+class RoundMisdescribed(AggregatorFault):
+    """The inputs that the aggregator tells do not hash to those that the chain bound when it opened the round."""
+
+    def __init__(self, round_number: int, told: bytes, bound: bytes) -> None:
+        self.round, self.told, self.bound = round_number, told, bound
+        super().__init__(
+            f"the aggregator describes round {round_number} by inputs 0x{told.hex()}, the chain has bound it to 0x{bound.hex()}: "
+            "nothing was trained on its word; ask the operator, and check the URL"
+        )
+
+
+class BaseModelMismatch(AggregatorFault):
+    """The model that the aggregator hands out is not the base model of the round."""
+
+    def __init__(self, round_number: int, expected: bytes, problem: str) -> None:
+        self.round, self.expected, self.problem = round_number, expected, problem
+        super().__init__(
+            f"the aggregator's base model of round {round_number} is not 0x{expected.hex()}, which the chain names ({problem}): "
+            "nothing was trained on it; ask the operator, and check the URL"
+        )
+
+
+class ReceiptInvalid(AggregatorFault):
+    """The receipt does not promise our update, or nobody who may promise signed it."""
+
+    def __init__(self, round_number: int, problem: str) -> None:
+        self.round, self.problem = round_number, problem
+        super().__init__(
+            f"the receipt for round {round_number} is worthless: {problem}; the body was not uploaded. "
+            "Ask the operator, and check the URL"
+        )
+
+
+class SecondUpdate(NodeError):
+    """An Update for this round exists with other fields. Two signed ones are a fault that anyone can prove."""
+
+    def __init__(self, round_number: int) -> None:
+        self.round = round_number
+        super().__init__(
+            f"this directory made another Update for round {round_number} before, and a node signs only one per round: "
+            "the round is left out; if the chain was started anew, use a new directory"
+        )
+
+
+class TooMuchData(NodeError, ValueError):
+    """The data has more samples than the invitation allows, so every update would be refused."""
+
+    def __init__(self, samples: int, max_samples: int) -> None:
+        self.samples, self.max_samples = samples, max_samples
+        super().__init__(
+            f"the data has {samples} samples, the invitation allows {max_samples}: "
+            "give a smaller data source, or ask the operator for an invitation with a higher bound"
+        )
+
+
+NODE_EXIT_CODES: ExitCodes = {
+    NodeError: 19,
+    HomeError: 14,
+    EnrolmentError: 15,
+    SigningKeyMismatch: 26,
+    SecondUpdate: 27,
+    TermsChanged: 17,
+    MembershipError: 18,
+    AggregatorFault: 45,
+    LearningError: 50,
+    DataError: 52,
+    TrainingError: 53,
+    TaskNotAccepted: 55,
+    TooMuchData: 56,
+}
+"""Exit codes of this family and of learning's, see protocol.terminal; the nearest class decides."""

@@ -1,0 +1,65 @@
+"""Joining: the one transaction that makes the owner a node."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ledger.client import LedgerClient
+from ledger.records import NodeRecord
+from ledger.sender import MemoryJournal, Sender
+from ledger.wallet import Wallet
+from node.enrolment import check_invitation, check_terms
+from node.errors import NotJoined
+from node.home import NodeHome
+from node.settings import NodeSettings
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The node as the registry has it, and the transaction that made it; None if it had joined before."""
+
+    node: NodeRecord
+    tx_hash: bytes | None
+
+
+def join(
+    home: NodeHome, settings: NodeSettings, ledger: LedgerClient, passphrase: Callable[[], str], stake: int | None = None
+) -> Joined:
+    """Join with `stake` wei (None: the registry's minimum). Who has joined already is told so, and nothing is sent.
+
+    `passphrase` opens the owner's wallet, and is only asked for if there is something to sign.
+
+    Raises `InvitationRejected`, `TermsChanged`, and what wallet and sender raise: `TransactionRefused` says how much coin is
+    missing, `Reverted` why the registry refuses.
+    """
+    check_terms(settings, ledger)
+    owner = Wallet.open(home.owner_key)
+    known = find_node(ledger, owner.address)
+    if known is not None and known.unbonding_until == 0 and known.stake > 0:
+        return Joined(known, None)
+    invitation = home.invitation()
+    check_invitation(invitation, owner.address, ledger)
+    call = ledger.join(
+        Wallet.open(home.signing_key).address,
+        settings.payout,
+        invitation.invitation,
+        invitation.signature_bytes,
+        ledger.minimum_stake() if stake is None else stake,
+    )
+    sender = Sender(ledger.web3, owner.unlock(passphrase()), MemoryJournal())
+    mined = sender.submit(f"join {invitation.nonce}", call)
+    return Joined(own_node(home, ledger), mined.tx_hash)
+
+
+def find_node(ledger: LedgerClient, owner: str) -> NodeRecord | None:
+    """The node of an owner, None if it never joined."""
+    index = ledger.index_of(owner)
+    return None if index is None else ledger.node(index)
+
+
+def own_node(home: NodeHome, ledger: LedgerClient) -> NodeRecord:
+    """This directory's node in the registry. Raises `NotJoined`."""
+    owner = Wallet.open(home.owner_key).address
+    found = find_node(ledger, owner)
+    if found is None:
+        raise NotJoined(owner, home.path)
+    return found

@@ -1,0 +1,134 @@
+"""One node's part in one round: train, commit, reveal. Each step may be repeated after a crash and changes nothing then."""
+
+from dataclasses import dataclass
+
+from eth_account.signers.local import LocalAccount
+
+from ledger.client import LedgerClient
+from ledger.records import ChainRound
+from node.enrolment import check_terms
+from node.errors import ReceiptInvalid, SigningKeyMismatch, TooMuchData
+from node.home import NodeHome
+from node.settings import NodeSettings
+from node.store import Phase, RoundRecord, RoundStore
+from node.training import Trainer, Workplace, training_seed
+from node.verification import bound_inputs, check_receipt, fetch_base
+from protocol.client import FederationClient
+from protocol.errors import ServiceRefused
+from protocol.parameters import encode_parameters
+from protocol.roster import RosterEntry
+from protocol.typed_data import Update
+from protocol.update import body_hash, commitment, new_salt
+
+_NOT_YET = frozenset({"unknown-round", "not-yet-there", "wrong-round", "too-early", "truncated"})
+"""Problems that pass by themselves: the service has not seen yet what the chain says, or a connection broke."""
+
+
+def passes_by_itself(refused: ServiceRefused) -> bool:
+    """Whether the same request can succeed later; other refusals would only be repeated."""
+    return refused.status >= 500 or refused.status == 429 or refused.code in _NOT_YET
+
+
+@dataclass(frozen=True)
+class Participation:
+    """What a node takes part with. `node` is its index; `account` holds the signing key."""
+
+    home: NodeHome
+    settings: NodeSettings
+    ledger: LedgerClient
+    client: FederationClient
+    store: RoundStore
+    account: LocalAccount
+    node: int
+    workplace: Workplace
+    trainer: Trainer
+
+    def place(self, number: int) -> RosterEntry | None:
+        """This node's place in the roster of a round, None if it has none.
+
+        Raises `SigningKeyMismatch`, and `TooMuchData` if no update of this node could be accepted.
+        """
+        mine = next((entry for entry in self.ledger.roster(number) if entry.node == self.node), None)
+        if mine is not None and mine.signer != self.account.address:
+            raise SigningKeyMismatch(self.node, mine.signer, self.account.address)
+        if mine is not None and len(self.workplace.data) > mine.max_samples:
+            raise TooMuchData(len(self.workplace.data), mine.max_samples)
+        return mine
+
+    def train(self, on_chain: ChainRound) -> RoundRecord:
+        """Train for an open round and fix its one Update. Nothing the aggregator says is used before the chain confirms it.
+
+        Raises `TermsChanged`, `RoundMisdescribed`, `BaseModelMismatch`, `SecondUpdate`, what client and ledger raise, and
+        what the training raises.
+        """
+        number, federation = on_chain.round, self.ledger.domain.separator
+        check_terms(self.settings, self.ledger)
+        bound = bound_inputs(self.client.round(number), on_chain, self.settings)
+        base = fetch_base(self.client, number, bound.base_model, self.workplace.layout)
+        seed = training_seed(bytes(self.account.key), federation, number)
+        trained = self.trainer(self.workplace.task, base, self.workplace.data, self.workplace.recipe, seed)
+        body, salt = encode_parameters(trained), new_salt()
+        hashed = body_hash(body)
+        update = Update(
+            round=number,
+            inputs=on_chain.inputs,
+            node=self.node,
+            base_model=bound.base_model,
+            parameters=commitment(federation, number, self.node, salt, hashed),
+            samples=len(self.workplace.data),
+        )
+        self.home.keep_body(number, body)
+        return self.store.trained(update, salt, hashed)
+
+    def commit(self, record: RoundRecord) -> None:
+        """Sign, send, and check the receipt. Repeated, it sends the same bytes and gets the same receipt.
+
+        Raises `ServiceRefused` if that is worth repeating, `ReceiptInvalid`, and what client and ledger raise.
+        """
+        update = record.update
+        signature = update.sign(self.ledger.domain, self.account)
+        self.store.signed(update.round, signature)
+        try:
+            receipt = self.client.commit(update, signature)
+        except ServiceRefused as refused:
+            if passes_by_itself(refused):
+                raise
+            self.store.missed(update.round, str(refused))
+            return
+        try:
+            check_receipt(receipt, update, signature, self.ledger)
+        except ReceiptInvalid as invalid:
+            self.store.missed(update.round, str(invalid))
+            raise
+        self.store.committed(update.round, receipt.signature)
+
+    def was_committed(self, record: RoundRecord) -> bool:
+        """After a round closed while we did not hear: whether the aggregator has our Update, by its checked receipt."""
+        try:
+            self.commit(record)
+        except ServiceRefused as refused:
+            if refused.status >= 500:
+                raise
+            self.store.missed(record.update.round, f"the round closed before this node's commitment arrived: {refused}")
+        kept = self.store.find(record.update.round)
+        return kept is not None and kept.phase is Phase.COMMITTED
+
+    def reveal(self, record: RoundRecord) -> None:
+        """Upload the body of a closed round.
+
+        Raises `ServiceRefused` if that is worth repeating, and what the client raises.
+        """
+        number = record.update.round
+        try:
+            body = self.home.body(number).read_bytes()
+        except FileNotFoundError:
+            self.store.missed(number, f"{self.home.body(number)} is gone, and only that body opens the commitment")
+            return
+        try:
+            self.client.reveal(number, self.node, record.salt, body)
+        except ServiceRefused as refused:
+            if passes_by_itself(refused):
+                raise
+            self.store.missed(number, str(refused))
+            return
+        self.store.revealed(number)

@@ -1,0 +1,83 @@
+"""What a run tells while it works: lines, and on a terminal a live line with the training's progress below them."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+OnStep = Callable[[int, int, float], None]
+"""Called after every training step with step, steps and the batch's loss."""
+
+
+class Reporter(Protocol):
+    """Where a run tells what it does."""
+
+    def say(self, sentence: str) -> None:
+        """Something happened."""
+
+    def waiting(self, for_what: str) -> None:
+        """Nothing happens until `for_what`; told again and again, shown as a state."""
+
+    def on_step(self, step: int, steps: int, loss: float) -> None:
+        """Training goes on."""
+
+
+class LineReporter:
+    """Plain lines, for logs and pipes. Each state is told once, when it changes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._state = stream, ""
+
+    def say(self, sentence: str) -> None:
+        """Print and flush, since logs are read while the run goes on."""
+        print(sentence, file=self._stream, flush=True)
+
+    def waiting(self, for_what: str) -> None:
+        """One line per change."""
+        if for_what != self._state:
+            self._state = for_what
+            self.say(f"waiting {for_what}")
+
+    def on_step(self, step: int, steps: int, loss: float) -> None:
+        """Not a line per step; the end of training is told by `say`."""
+
+
+class LiveReporter:
+    """Lines above one live line: a spinner while waiting, a bar while training."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("starting", total=None)
+
+    def say(self, sentence: str) -> None:
+        """A line that stays."""
+        self._progress.console.print(Text(sentence))
+
+    def waiting(self, for_what: str) -> None:
+        """The spinner's text."""
+        self._progress.update(self._task, description=f"waiting {for_what}", total=None)
+
+    def on_step(self, step: int, steps: int, loss: float) -> None:
+        """The bar."""
+        self._progress.update(self._task, description=f"training, loss {loss:.4f}", completed=step, total=steps)
+
+
+@contextmanager
+def reporting(stream: TextIO = sys.stdout) -> Iterator[Reporter]:
+    """A live reporter if `stream` is a terminal, plain lines otherwise."""
+    if not stream.isatty():
+        yield LineReporter(stream)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(file=stream, highlight=False), transient=True) as progress:
+        yield LiveReporter(progress)

@@ -1,0 +1,68 @@
+"""Where a node stands: membership and round from the chain, its own part in the round from its store."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ledger.client import LedgerClient
+from ledger.records import NodeRecord
+from node.home import NodeHome
+from node.membership import own_node
+from node.settings import NodeSettings
+from node.store import RoundStore
+from protocol.client import FederationClient
+from protocol.errors import ServiceError
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """`round` is the federation's latest (0: none yet), `deadline` when its state ends by time (0: it does not).
+
+    `done` is the node's phase in that round, "" if it did nothing; `note` what went wrong. `aggregator` is "up" or what is
+    the matter with it. `block` is where the chain was read.
+    """
+
+    node: NodeRecord
+    round: int
+    state: str
+    deadline: int
+    done: str
+    note: str
+    aggregator: str
+    block: int
+
+    def to_json(self) -> dict[str, Any]:
+        """For --json; the stake as a decimal string."""
+        found = asdict(self)
+        found["node"]["stake"] = str(self.node.stake)
+        return found
+
+
+def node_status(home: NodeHome, settings: NodeSettings, ledger: LedgerClient) -> NodeStatus:
+    """Look. An aggregator that is down is part of the answer. Raises `NotJoined` and what the ledger raises."""
+    node = own_node(home, ledger)
+    last = ledger.round(ledger.last_round())
+    store = RoundStore(home.store, ledger.domain.separator)
+    try:
+        record = store.find(last.round)
+    finally:
+        store.close()
+    same = record is not None and record.update.inputs == last.inputs
+    return NodeStatus(
+        node=node,
+        round=last.round,
+        state=str(last.state).lower(),
+        deadline=last.deadline,
+        done=str(record.phase) if record is not None and same else "",
+        note=record.note if record is not None and same else "",
+        aggregator=_aggregator(settings),
+        block=ledger.block().number,
+    )
+
+
+def _aggregator(settings: NodeSettings) -> str:
+    with FederationClient(settings.federation_url) as client:
+        try:
+            client.health()
+        except ServiceError as error:
+            return str(error)
+    return "up"
