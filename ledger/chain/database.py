@@ -64,10 +64,11 @@ class ChainDatabase(BaseDB):
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+            self._connection.execute("COMMIT")
+        finally:
+            # On a full disk SQLite has already rolled back by itself.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def setting(self, name: str) -> int | bytes | None:
         """Return the setting's value, or None when it was never set."""

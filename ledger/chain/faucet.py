@@ -95,15 +95,15 @@ def _send(web3: Web3, file: FaucetFile, address: str, amount: int) -> str:
     account = Account.from_key(file.private_key)
     to = to_checksum_address(address)
     for _ in range(_ATTEMPTS):
-        transaction: TxParams = {
-            "chainId": file.chain_id,
-            "nonce": web3.eth.get_transaction_count(account.address),
-            "to": to,
-            "value": Wei(amount),
-            "gas": web3.eth.estimate_gas({"from": account.address, "to": to, "value": Wei(amount)}),
-            "gasPrice": web3.eth.gas_price,
-        }
         try:
+            transaction: TxParams = {
+                "chainId": file.chain_id,
+                "nonce": web3.eth.get_transaction_count(account.address),
+                "to": to,
+                "value": Wei(amount),
+                "gas": web3.eth.estimate_gas({"from": account.address, "to": to, "value": Wei(amount)}),
+                "gasPrice": web3.eth.gas_price,
+            }
             return web3.eth.send_raw_transaction(account.sign_transaction(transaction).raw_transaction).to_0x_hex()
         except Web3RPCError as error:
             reason = (error.rpc_response or {}).get("error", {}).get("message", str(error))

@@ -105,8 +105,8 @@ class ChainServer:
     ):
         self._engine = Engine(database, chain_id, alloc, clock)
         try:
-            self._socket = _listening(port)
             FaucetFile.of(self._engine).write(faucet_path(database))
+            self._socket = _listening(port)
         except BaseException:
             self._engine.close()
             raise
@@ -179,7 +179,8 @@ def _stopped_by_signals(server: ChainServer) -> Iterator[None]:
 
 def _listening(port: int) -> socket.socket:
     """Return a socket that queues connections from now on, so that a URL is good as soon as it is known."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol named, asyncio switches Nagle's algorithm off; without, each answer takes 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
