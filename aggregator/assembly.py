@@ -5,7 +5,8 @@ The service calls it with what its database says, a scorer with what evidence an
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -79,14 +80,16 @@ def assemble(references: RoundReferences, blobs: BlobStore) -> RoundInputs:
 
 def read_config(config_hash: bytes, blobs: BlobStore) -> FederationConfig:
     """The config with this hash; the blob is the text of `federation.toml`."""
-    config = parse_config(blobs.get(config_hash).decode())
+    with _decoding(config_hash, blobs) as encoded:
+        config = parse_config(encoded.decode())
     return _checked(config, config.sha256(), config_hash)
 
 
 def read_task(task_hash: bytes, blobs: BlobStore) -> TaskSource:
     """The task source with this hash, not yet run."""
-    document = json.loads(blobs.get(task_hash))
-    source = TaskSource.from_texts(document["entry"], document["files"])
+    with _decoding(task_hash, blobs) as encoded:
+        document = json.loads(encoded)
+        source = TaskSource.from_texts(document["entry"], document["files"])
     return _checked(source, source.sha256(), task_hash)
 
 
@@ -100,12 +103,14 @@ def write_task(source: TaskSource, blobs: BlobStore) -> bytes:
 def read_data(data_hash: bytes, blobs: BlobStore) -> Data:
     """The samples with this SHA-256."""
     encoded = blobs.get(data_hash)
-    return _checked(decode_data(encoded), hashlib.sha256(encoded).digest(), data_hash)
+    return decode_data(_checked(encoded, hashlib.sha256(encoded).digest(), data_hash))
 
 
 def read_model(name: bytes, task: Task, blobs: BlobStore) -> Parameters:
     """The model with this hash, in the declared order of the task's model."""
-    parameters = read_parameters(blobs.get(name), layout_of(initial_parameters(task, seed=0)))
+    layout = layout_of(initial_parameters(task, seed=0))
+    with _decoding(name, blobs) as encoded:
+        parameters = read_parameters(encoded, layout)
     return _checked(parameters, model_hash(parameters), name)
 
 
@@ -118,8 +123,9 @@ def write_model(parameters: Parameters, blobs: BlobStore) -> bytes:
 
 def read_evidence(root: bytes, blobs: BlobStore) -> Evidence:
     """The whole evidence with this root."""
-    evidence = evidence_from_json(json.loads(blobs.get(root)))
-    evidence.check_roots()
+    with _decoding(root, blobs) as encoded:
+        evidence = evidence_from_json(json.loads(encoded))
+        evidence.check_roots()
     return _checked(evidence, evidence.header.root(), root)
 
 
@@ -128,6 +134,16 @@ def write_evidence(evidence: Evidence, blobs: BlobStore) -> bytes:
     root = evidence.header.root()
     blobs.put(root, json.dumps(evidence_to_json(evidence)).encode())
     return root
+
+
+@contextmanager
+def _decoding(name: bytes, blobs: BlobStore) -> Iterator[bytes]:
+    """The bytes of a blob that must be decoded before it can be hashed; whatever goes wrong inside names the blob."""
+    encoded = blobs.get(name)
+    try:
+        yield encoded
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BlobCorrupt(name, hashlib.sha256(encoded).digest()) from error
 
 
 def _checked(value: _T, found: bytes, name: bytes) -> _T:
