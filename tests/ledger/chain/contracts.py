@@ -9,6 +9,9 @@ REGISTER = bytes.fromhex("3615601657600035806000558060005260206000a1005b60005460
 SCENE = bytes.fromhex("4360005242602052436001900340604052" + "60606000f3")
 """Returns block number, timestamp and the hash of the block before, a word each."""
 
+NEEDS_PARENT_HASH = bytes.fromhex("600143034060" + "0b575f5ffd5b00")
+"""Reverts if the hash of the block before is not known."""
+
 SPENDTHRIFT = bytes.fromhex("5b600056")
 """Loops until the gas is gone."""
 

@@ -18,7 +18,7 @@ from web3.types import Wei
 from ledger.chain import methods
 from ledger.chain.engine import LOCAL_CHAIN_ID
 from tests.ledger.chain.conftest import MIDSUMMER, RICH, ManualClock, User
-from tests.ledger.chain.contracts import ECHO_REVERT, REGISTER, SCENE, SPENDTHRIFT, word
+from tests.ledger.chain.contracts import ECHO_REVERT, NEEDS_PARENT_HASH, REGISTER, SCENE, SPENDTHRIFT, word
 
 SOMEBODY = "0x00000000000000000000000000000000DeaDBeef"
 LEGACY = {"gasPrice": 10**10}
@@ -191,6 +191,13 @@ def test_a_call_runs_in_the_block_to_come(user: User, clock: ManualClock) -> Non
     assert (pending["number"], pending["timestamp"]) == (2, MIDSUMMER + 1000)
     assert pending["parentHash"] == head["hash"]
     assert user.web3.eth.block_number == 1
+
+
+def test_the_hash_of_the_last_block_is_known_to_calls_estimates_and_transactions(user: User) -> None:
+    contract = user.deploy(NEEDS_PARENT_HASH)
+    assert user.web3.eth.call({"to": contract}) == b""
+    gas = user.web3.eth.estimate_gas({"to": contract})
+    assert user.send(to=contract, gas=gas)["status"] == 1
 
 
 def test_a_call_in_the_past_has_the_time_of_then(user: User, clock: ManualClock) -> None:
