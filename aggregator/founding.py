@@ -1,0 +1,147 @@
+"""`fairshare aggregator init`: fixes what a federation is founded on, and makes the files that say so.
+
+Safe to repeat. Keys and edited files stay as they are; what follows from them (hashes, blobs) is computed again, until the
+contracts are deployed, which bind it.
+"""
+
+from dataclasses import dataclass
+
+from aggregator.assembly import read_task, write_model, write_task
+from aggregator.errors import FoundingFixed, HomeMissing
+from aggregator.home import KEYS, AggregatorHome
+from aggregator.template import federation_text, settings_text, with_values
+from learning.calls import load_data
+from learning.data import Data, encode_data
+from learning.loading import load_task
+from learning.parameters import initial_parameters
+from learning.source import TaskSource, read_task_source
+from learning.task import Task
+from ledger.journal import write_atomically
+from ledger.wallet import Wallet
+from protocol.config import FederationConfig, parse_config
+from protocol.errors import ConfigError
+from protocol.founding import FoundingFile, read_founding
+from protocol.update import body_hash
+
+GENESIS_SEED = 0
+"""Round 0 ends with the weights that the task's model draws under this seed."""
+
+
+@dataclass(frozen=True)
+class Founding:
+    """What was founded, for the terminal. `samples` and `root_samples` count the aggregator's own data."""
+
+    file: FoundingFile
+    config: FederationConfig
+    samples: int | None
+    root_samples: int | None
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """The options of `init`; None leaves what is there, or takes the default the first time."""
+
+    task: str | None = None
+    name: str | None = None
+    evaluation: str | None = None
+    root: str | None = None
+    rpc_url: str | None = None
+    chain_id: int | None = None
+
+
+def found(home: AggregatorHome, wishes: Wishes, passphrase: str) -> Founding:
+    """Write or bring up to date everything in the federation directory.
+
+    Raises `FoundingFixed` if that changes what deployed contracts bind, `ConfigError` for a bad federation.toml, and what
+    task, data and wallet raise. Nothing that was there is lost in any case.
+    """
+    before = read_founding(home.founding_file) if home.founding_file.exists() else None
+    if before is None and wishes.task is None:
+        raise HomeMissing(home.founding_file)
+    home.path.mkdir(parents=True, exist_ok=True)
+    blobs = home.blobs()
+    source = _source(home, before, wishes)
+    config = _config(home, source, wishes)
+    task = load_task(source)
+    genesis = initial_parameters(task, GENESIS_SEED)
+    wallets = {name: _wallet(home, name, passphrase) for name in KEYS}
+    file = FoundingFile(
+        config_hash=config.sha256(),
+        task_hash=write_task(source, blobs),
+        genesis_model=write_model(genesis, blobs),
+        operator=wallets["operator"].address,
+        aggregator=wallets["aggregator"].address,
+        scorers=[wallets["scorer"].address],
+    )
+    _refuse_if_deployed(home, before, file)
+    blobs.put(file.config_hash, home.federation_file.read_bytes())
+    evaluation = _data(task, wishes.evaluation, "evaluation", before is None or wishes.task is not None)
+    root = _data(task, wishes.root, "root", before is None or wishes.task is not None)
+    values: dict[str, str | int | list[str]] = {}
+    for key, wish in (("rpc_url", wishes.rpc_url), ("chain_id", wishes.chain_id)):
+        if wish is not None:
+            values[key] = wish
+    if evaluation is not None:
+        values["shards"] = [_keep(home, evaluation)]
+    if root is not None:
+        values["root_set"] = _keep(home, root)
+    _write_settings(home, values)
+    write_atomically(home.founding_file, file.model_dump_json(indent=2) + "\n")
+    return Founding(file, config, None if evaluation is None else len(evaluation), None if root is None else len(root))
+
+
+def _source(home: AggregatorHome, before: FoundingFile | None, wishes: Wishes) -> TaskSource:
+    if wishes.task is not None:
+        return read_task_source(wishes.task)
+    assert before is not None
+    return read_task(before.task_hash, home.blobs())
+
+
+def _config(home: AggregatorHome, source: TaskSource, wishes: Wishes) -> FederationConfig:
+    if not home.federation_file.exists():
+        name = wishes.name or f"{source.entry} federation"
+        write_atomically(home.federation_file, federation_text(name, source.entry))
+    config = parse_config(home.federation_file.read_text())
+    if wishes.name is not None and config.federation.name != wishes.name:
+        raise ConfigError(f"{home.federation_file} names the federation {config.federation.name!r}: edit it there")
+    if config.federation.task != source.entry:
+        raise ConfigError(
+            f"{home.federation_file} names the task {config.federation.task!r}, but the task's source has {source.entry!r}: "
+            "edit `task` there, or give another --task"
+        )
+    return config
+
+
+def _wallet(home: AggregatorHome, name: str, passphrase: str) -> Wallet:
+    path = home.key(name)
+    return Wallet.open(path) if path.exists() else Wallet.create(path, passphrase)
+
+
+def _refuse_if_deployed(home: AggregatorHome, before: FoundingFile | None, after: FoundingFile) -> None:
+    deployments = home.deployments()
+    if not deployments or before is None:
+        return
+    for field in FoundingFile.model_fields:
+        if getattr(before, field) != getattr(after, field):
+            raise FoundingFixed(home.path, field.replace("_", " "), deployments[0])
+
+
+def _data(task: Task, wish: str | None, usual: str, needed: bool) -> Data | None:
+    """The data of a source; with no wish the task's source of the usual name, if there is a need for any."""
+    return load_data(task, wish or usual) if needed or wish is not None else None
+
+
+def _keep(home: AggregatorHome, data: Data) -> str:
+    encoded = encode_data(data)
+    name = body_hash(encoded)
+    home.blobs().put(name, encoded)
+    return "0x" + name.hex()
+
+
+def _write_settings(home: AggregatorHome, values: dict[str, str | int | list[str]]) -> None:
+    if home.settings_file.exists():
+        text = with_values(home.settings_file.read_text(), values)
+    else:
+        text = settings_text({"rpc_url": "http://127.0.0.1:8545", "chain_id": 31337} | values)
+    write_atomically(home.settings_file, text)
+    home.settings()

@@ -1,0 +1,108 @@
+"""The first text of `federation.toml` and `aggregator.toml`, with what each line means for whoever edits it."""
+
+import re
+from collections.abc import Mapping
+from string import Template
+
+_FEDERATION = Template('''\
+# What every member of this federation agrees on. Its hash goes on chain, so edit it BEFORE `fairshare ledger deploy`,
+# and run `fairshare aggregator init` on this directory again after editing. Decimals are strings: no float is ever hashed.
+
+[federation]
+name = $name
+task = $task                    # the Task class in the task's source
+
+[recipe]                        # how every node trains, starting from the round's base model
+optimizer = "sgd"               # "sgd" or "adam"
+learning_rate = "0.1"
+momentum = "0.5"                # "0" with adam
+weight_decay = "0"
+batch_size = 32
+epochs = 1                      # passes over the node's own data in one round
+
+[rounds]                        # the clock of a round, in seconds of the chain's clock; the ledger enforces it
+minimum_commits = 2             # a round in which fewer nodes commit is abandoned
+commit_seconds = 600            # to train and commit; over at once when every eligible node has committed
+close_seconds = 120             # grace for the aggregator to close the round on chain
+reveal_seconds = 300            # to upload the bodies; over at once when all are there
+propose_seconds = 600           # to evaluate, attest and propose. With reveal_seconds under 250 blocks: the seed expires
+window_seconds = 120            # from the proposal until it is Final and can be claimed
+body_bytes = 67108864           # the largest update file that is taken
+
+[gate]
+norm_multiple = "10"            # an update this many times longer than the round's reference is rejected
+
+[contributions]
+permutation_pairs = 200         # above 12 accepted nodes contributions come from so many pairs of permutations
+
+[pay]
+token_name = "Fairshare Contribution"
+token_symbol = "FAIR"
+cap = "1000000000"              # no more tokens can ever be minted
+pool = "1000"                   # what the nodes of one round share
+z = "0"                         # standard errors taken off a contribution before it is paid
+
+[stake]
+minimum = "0.01"                # what a node deposits, in the chain's coin
+unbonding_seconds = 604800      # how long it stays locked after leaving; above twice a whole round
+
+[tolerance]                     # how far another machine's floats may be off, in units of 2^-20
+statistics = 1024
+utility = 4096
+standard_error = 65536
+''')
+
+_AGGREGATOR = Template('''\
+# Settings of this machine's aggregator. A variable FAIRSHARE_AGGREGATOR_<NAME> overrides a line for one run.
+
+rpc_url = $rpc_url
+chain_id = $chain_id
+
+host = "127.0.0.1"              # the API speaks plain HTTP: put a TLS proxy in front before listening elsewhere
+port = 8700                     # 0 takes any free one; service.json says which
+database = ""                   # empty: state.sqlite in this directory; or postgresql+psycopg://…
+log_level = "info"              # debug, info, warning or error
+poll_seconds = 0.2              # between looks at the chain; raise it where requests are metered
+
+# Written by `fairshare aggregator init`: the SHA-256 of the evaluation shards and of the aggregator's own clean data.
+shards = $shards
+root_set = $root_set
+''')
+
+
+def federation_text(name: str, task: str) -> str:
+    """A new federation.toml."""
+    return _FEDERATION.substitute(name=toml_value(name), task=toml_value(task))
+
+
+def settings_text(values: Mapping[str, str | int | list[str]]) -> str:
+    """A new aggregator.toml; `values` are `rpc_url`, `chain_id`, `shards` and `root_set`."""
+    return _AGGREGATOR.substitute({key: toml_value(value) for key, value in values.items()})
+
+
+def with_values(text: str, values: Mapping[str, str | int | list[str]]) -> str:
+    """An aggregator.toml with some values replaced, whatever else the operator wrote into it; lines that are gone come back."""
+    for key, value in values.items():
+        line = f"{key} = {toml_value(value)}"
+        text, found = re.subn(rf"(?m)^{key}\s*=.*$", lambda _, line=line: line, text)
+        if not found:
+            text = f"{text.rstrip()}\n{line}\n"
+    return text
+
+
+def toml_value(value: str | int | list[str]) -> str:
+    """A value as TOML writes it.
+
+    >>> toml_value(['a "b"', "c"])
+    '["a \\\\"b\\\\"", "c"]'
+    """
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    # Control characters and quotes escaped as TOML's basic strings want them; everything else stands for itself.
+    escaped = "".join(
+        f"\\u{ord(character):04x}" if ord(character) < 32 or ord(character) == 127 else character
+        for character in value.replace("\\", "\\\\").replace('"', '\\"')
+    )
+    return f'"{escaped}"'
