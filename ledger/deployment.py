@@ -72,8 +72,8 @@ def found_federation(
 ) -> Deployment:
     """Deploy and write `deployments/<chain id>.json`. Interrupted at any point, it continues when called again.
 
-    `make_sender` gets the journal that survives the interruption; `say` hears of each step. Raises what `deploy` raises, and `DeploymentExists` if
-    the file is there and its contracts are alive; a file about contracts that are gone is replaced.
+    `make_sender` gets the journal that survives the interruption; `say` hears of each step. Raises what `deploy` raises,
+    and `DeploymentExists` if the file is there and its contracts are alive; a file about contracts that are gone is replaced.
     """
     path = deployment_path(directory, web3.eth.chain_id)
     if path.exists() and _is_alive(web3, standing := read_deployment(path)):

@@ -12,6 +12,7 @@ LedgerError
 ├── DeploymentMismatch       the code at an address is not the code of the artifact
 ├── DeploymentExists         the federation is deployed on this chain already
 ├── DeploymentMissing        no file says where the federation is deployed
+├── NeverJoined              an address owns no node of the federation
 ├── JournalUnreadable        the file of transactions under way is damaged
 ├── LocalChainError          the local chain cannot be served
 │   ├── DatabaseInUse        another process serves this database
@@ -23,7 +24,8 @@ LedgerError
     ├── WalletMissing        no file at the path
     ├── WalletUnreadable     the file is no V3 keystore
     ├── PassphraseMissing    no source gave a passphrase
-    └── WrongPassphrase      the passphrase does not open the wallet
+    ├── WrongPassphrase      the passphrase does not open the wallet
+    └── WrongWallet          the wallet is somebody else's than the one needed
 
 Each error carries the values it speaks of, and its sentence ends with the next step.
 """
@@ -153,6 +155,15 @@ class DeploymentMissing(LedgerError):
         super().__init__(f"no deployment at {path}: {reason}; run `fairshare ledger deploy` first, or name ledger and chain id")
 
 
+class NeverJoined(LedgerError):
+    """The address owns no node of this federation."""
+
+    def __init__(self, owner: str, ledger: str):
+        self.owner = owner
+        self.ledger = ledger
+        super().__init__(f"{owner} never joined the federation at {ledger}; check the address, which is a node's owner's")
+
+
 class JournalUnreadable(LedgerError):
     """The file that remembers transactions under way holds something else."""
 
@@ -252,6 +263,16 @@ class WrongPassphrase(WalletError):
         )
 
 
+class WrongWallet(WalletError):
+    """The wallet at the path holds another key than the one needed."""
+
+    def __init__(self, path: Path, found: str, needed: str):
+        self.path = path
+        self.found = found
+        self.needed = needed
+        super().__init__(f"{path} is the wallet of {found}, but {needed} is needed; put that account's wallet there")
+
+
 LEDGER_EXIT_CODES: ExitCodes = {
     WalletError: 20,
     WalletExists: 21,
@@ -259,6 +280,7 @@ LEDGER_EXIT_CODES: ExitCodes = {
     WalletUnreadable: 23,
     PassphraseMissing: 24,
     WrongPassphrase: 25,
+    WrongWallet: 26,
     LedgerError: 30,
     ChainUnavailable: 31,
     WrongChain: 32,
