@@ -27,7 +27,7 @@ _HOMES = {
     "soft_accuracy": "learning.scores",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605 because the table above is the one list of names
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

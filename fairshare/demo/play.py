@@ -1,0 +1,105 @@
+"""The demo from curtain to curtain: set up, five rounds, claims, report, clean-up."""
+
+import json
+import secrets
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+from fairshare.demo.processes import DemoError, Processes, all_ended
+from fairshare.demo.report import Findings, as_document, gather, show
+from fairshare.demo.stage import Stage, set_up
+from ledger.records import RoundState
+from ledger.sender import MemoryJournal, Sender
+from node.earnings import earnings
+from protocol.terminal import note
+
+_ROUND_SECONDS = 120.0
+
+
+def play(keep: bool, report: Path | None, rounds: int) -> None:
+    """Run the demo. Raises `DemoError` if a process ends or a round does not."""
+    if report is not None and not report.parent.is_dir():
+        raise DemoError(f"the report cannot be written: {report.parent} is not a directory")
+    passphrase = secrets.token_hex(16)
+    with tempfile.TemporaryDirectory(prefix="fairshare-demo-") as name:
+        directory = Path(name)
+        (directory / "logs").mkdir()
+        processes = Processes(directory / "logs", {"FAIRSHARE_PASSPHRASE": passphrase})
+        with all_ended(processes):
+            note(f"a federation of real processes in {directory} (logs in {directory / 'logs'})")
+            stage = set_up(directory, passphrase, processes, _say)
+            final = _watch(stage, processes, rounds)
+            _claim(stage, final, passphrase)
+            findings = gather(stage.client, stage.ledger, stage.players, final)
+            if report is not None:
+                report.write_text(json.dumps(as_document(findings), indent=2) + "\n")
+            show(findings)
+            _epilogue(stage, findings, keep, report)
+            if keep:
+                _stay(processes)
+
+
+def _watch(stage: Stage, processes: Processes, rounds: int) -> list[int]:
+    """Wait until so many rounds are Final, telling each; their numbers."""
+    final: list[int] = []
+    number = 1
+    while len(final) < rounds:
+        state = processes.wait_for(f"the end of round {number}", partial(_decided, stage, number), _ROUND_SECONDS)
+        view = stage.client.round(number)
+        accuracy = "" if view.accuracy is None else f", accuracy {100 * view.accuracy:.1f} %"
+        _say(f"round {number} is {state}{accuracy}")
+        final += [number] if state is RoundState.FINAL else []
+        number += 1
+    return final
+
+
+def _decided(stage: Stage, number: int) -> RoundState | None:
+    # A round counts once the chain has decided it and the service has seen that it has.
+    if stage.ledger.last_round() < number:
+        return None
+    state = stage.ledger.round(number).state
+    return state if state.decided and stage.client.round(number).state == str(state).lower() else None
+
+
+def _claim(stage: Stage, rounds: list[int], passphrase: str) -> None:
+    _say("every node claims what it earned")
+    for address, wallet in stage.owners.items():
+        node = stage.ledger.index_of(address)
+        assert node is not None
+        claimable = [number for number in rounds if number in earnings(stage.ledger, node).claimable_rounds]
+        if claimable:
+            sender = Sender(stage.ledger.web3, wallet.unlock(passphrase), MemoryJournal())
+            sender.submit("claim", stage.ledger.claim(node, claimable))
+
+
+def _epilogue(stage: Stage, findings: Findings, keep: bool, report: Path | None) -> None:
+    minted, balances = sum(view.minted for view, _ in findings.rounds), sum(findings.balances.values())
+    note(f"\nminted {minted} base units, the participants hold {balances}: {'equal' if minted == balances else 'NOT EQUAL'}")
+    if report is not None:
+        note(f"every figure is in {report}")
+    when = "The same answers, now:" if keep else "With --keep everything stays up, and these give the same answers:"
+    last, address = findings.rounds[-1][0].round, next(iter(stage.players))
+    directory = stage.home.path.parent
+    note(
+        f"{when}\n"
+        f"  {findings.api}/v1/rounds/{last}/scores and {findings.api}/v1/nodes/{address}/rewards (REST; {findings.api}/docs)\n"
+        f"  fairshare ledger rewards {address} --federation {stage.home.path}\n"
+        f"  fairshare ledger status --federation {stage.home.path}\n"
+        f"  fairshare node rewards {directory / next(iter(stage.players.values())).name}"
+    )
+
+
+def _stay(processes: Processes) -> None:
+    note("\nleft running; Ctrl-C ends and removes everything")
+    try:
+        while True:
+            processes.check()
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        note("stopping")
+
+
+def _say(sentence: str) -> None:
+    note(f"  {sentence}")
