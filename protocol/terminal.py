@@ -13,6 +13,7 @@
 import functools
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -41,12 +42,13 @@ PROTOCOL_EXIT_CODES: ExitCodes = {
 
 
 def plain(text: str) -> str:
-    """The text without control characters: those that a stranger put into a name or an answer could steer the terminal.
+    """The text without control and format characters, by which a stranger's name or answer could steer the terminal.
 
-    >>> plain("a name\x1b[2J")
+    >>> plain("a name\\x1b[2J")
     'a name�[2J'
     """
-    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    steers = (unicodedata.category(char).startswith("C") and char not in "\n\t" for char in text)
+    return "".join("\N{REPLACEMENT CHARACTER}" if steer else char for char, steer in zip(text, steers, strict=True))
 
 
 def note(text: str) -> None:

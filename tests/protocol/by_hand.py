@@ -95,7 +95,7 @@ def domain_separator(chain_id: int, ledger: str) -> bytes:
 
 def struct_hash(type_string: str, values: list[int | bytes | str]) -> bytes:
     """EIP-712 hashStruct; the kinds of the fields are read from the type string."""
-    kinds = [field.split()[0] for field in type_string.split("(")[1].rstrip(")").split(",")]
+    kinds = [field.split()[0] for field in type_string.split("(")[1].split(")")[0].split(",")]
     encoded = [keccak(text=value) if kind == "string" else word(value) for kind, value in zip(kinds, values, strict=True)]
     return keccak(keccak(text=type_string) + b"".join(encoded))
 
