@@ -43,7 +43,7 @@ def read_settings(path: Path, environment: Mapping[str, str] = os.environ) -> No
     names = NodeSettings.model_fields
     overrides = {name: environment[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in environment}
     try:
-        return NodeSettings.model_validate({**tomllib.loads(path.read_text()), **overrides})
+        return NodeSettings.model_validate({**tomllib.loads(path.read_text(encoding="utf-8")), **overrides})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsInvalid(path, f"not valid TOML: {error}") from error
     except ValidationError as error:
@@ -55,4 +55,4 @@ def settings_text(settings: NodeSettings) -> str:
     """The text of node.toml that reads as `settings`."""
     # A JSON string is a TOML string, but for DEL, which JSON leaves bare and TOML wants escaped.
     fields = settings.model_dump(mode="json", exclude_none=True)
-    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items()).replace("\x7f", "\\u007f")
+    return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in fields.items()).replace("\x7f", "\\u007f")
