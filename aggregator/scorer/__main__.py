@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--evidence", type=bytes.fromhex, required=True, help="evidence root, 64 hexadecimal digits")
     given = parser.parse_args()
     try:
-        account = Wallet(given.keystore).unlock(read_passphrase())
+        account = Wallet.open(given.keystore).unlock(read_passphrase(f"the scorer key {given.keystore}"))
         ledger = LedgerClient.open(given.rpc_url, given.chain_id, given.ledger)
         signature = attest(ledger, BlobStore(given.blobs), given.round, given.evidence, account)
     except (AggregatorError, LearningError, LedgerError, ProtocolError) as error:
