@@ -15,8 +15,10 @@ AggregatorError
 │   ├── BlobCorrupt           its content does not hash to its name
 │   └── BlobTooLarge          more arrived than is allowed
 ├── RoundError                a round cannot go on in this attempt
+│   ├── RoundForgotten        the chain does not know a round that it had
 │   ├── EvaluationFailed      the evaluation raised, or its process died
-│   └── AttestationRefused    the scorer replayed the round and did not sign
+│   ├── AttestationRefused    the scorer replayed the round and did not sign
+│   └── AttestationFailed     the scorer could not say: it died, or reached no chain
 └── Refusal                   what a client asked for is refused: aggregator/service/refusals.py draws the kinds
 """
 
@@ -116,6 +118,17 @@ class RoundError(AggregatorError):
     """A round cannot go on in this attempt."""
 
 
+class RoundForgotten(RoundError):
+    """The chain does not know a round that it had: it was rolled back, or is another one."""
+
+    def __init__(self, round_number: int) -> None:
+        self.round = round_number
+        super().__init__(
+            f"the chain does not know round {round_number} any more: it was rolled back or replaced; "
+            "check rpc_url, and restore the chain or found the federation again"
+        )
+
+
 class EvaluationFailed(RoundError):
     """The evaluation raised, or the process that ran it died."""
 
@@ -130,6 +143,14 @@ class AttestationRefused(RoundError):
     def __init__(self, round_number: int, sentence: str) -> None:
         self.round, self.sentence = round_number, sentence
         super().__init__(f"the scorer does not attest round {round_number}: {sentence}")
+
+
+class AttestationFailed(RoundError):
+    """The scorer's process ended without a verdict of its own; it is worth asking again."""
+
+    def __init__(self, round_number: int, cause: str) -> None:
+        self.round, self.cause = round_number, cause
+        super().__init__(f"the scorer could not say whether round {round_number} replays: {cause}")
 
 
 class Refusal(AggregatorError):

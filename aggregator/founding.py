@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aggregator.assembly import read_task, write_model, write_task
 from aggregator.errors import FoundingFixed, HomeMissing
 from aggregator.home import KEYS, AggregatorHome
-from aggregator.template import federation_text, settings_text, with_values
+from aggregator.template import Values, federation_text, settings_text, with_values
 from learning.calls import load_data
 from learning.data import Data, encode_data
 from learning.loading import load_task
@@ -77,7 +77,7 @@ def found(home: AggregatorHome, wishes: Wishes, passphrase: str) -> Founding:
     blobs.put(file.config_hash, home.federation_file.read_bytes())
     evaluation = _data(task, wishes.evaluation, "evaluation", before is None or wishes.task is not None)
     root = _data(task, wishes.root, "root", before is None or wishes.task is not None)
-    values: dict[str, str | int | list[str]] = {}
+    values: Values = {}
     for key, wish in (("rpc_url", wishes.rpc_url), ("chain_id", wishes.chain_id)):
         if wish is not None:
             values[key] = wish
@@ -138,10 +138,11 @@ def _keep(home: AggregatorHome, data: Data) -> str:
     return "0x" + name.hex()
 
 
-def _write_settings(home: AggregatorHome, values: dict[str, str | int | list[str]]) -> None:
+def _write_settings(home: AggregatorHome, values: Values) -> None:
     if home.settings_file.exists():
         text = with_values(home.settings_file.read_text(), values)
     else:
-        text = settings_text({"rpc_url": "http://127.0.0.1:8545", "chain_id": 31337} | values)
+        defaults: Values = {"rpc_url": "http://127.0.0.1:8545", "chain_id": 31337}
+        text = settings_text(defaults | values)
     write_atomically(home.settings_file, text)
     home.settings()

@@ -1,13 +1,13 @@
 """The federation directory: where an aggregator's files lie, and its local settings in `aggregator.toml`.
 
-    federation.toml   what all members agree on; its hash goes on chain
-    founding.json     what `fairshare ledger deploy` puts on chain
-    aggregator.toml   settings of this machine; environment variables FAIRSHARE_AGGREGATOR_* override them
-    keys/             operator.json, aggregator.json, scorer.json: encrypted V3 keystores with one passphrase
-    blobs/            content-addressed files
-    deployments/      <chain id>.json: where the contracts are
-    state.sqlite      the rounds, unless `database` names another place
-    service.json      URL and process of the running service; there only while it runs
+federation.toml   what all members agree on; its hash goes on chain
+founding.json     what `fairshare ledger deploy` puts on chain
+aggregator.toml   settings of this machine; environment variables FAIRSHARE_AGGREGATOR_* override them
+keys/             operator.json, aggregator.json, scorer.json: encrypted V3 keystores with one passphrase
+blobs/            content-addressed files
+deployments/      <chain id>.json: where the contracts are
+state.sqlite      the rounds, unless `database` names another place
+service.json      URL and process of the running service; there only while it runs
 """
 
 import tomllib

@@ -1,10 +1,9 @@
 """The first text of `federation.toml` and `aggregator.toml`, with what each line means for whoever edits it."""
 
 import re
-from collections.abc import Mapping
 from string import Template
 
-_FEDERATION = Template('''\
+_FEDERATION = Template("""\
 # What every member of this federation agrees on. Its hash goes on chain, so edit it BEFORE `fairshare ledger deploy`,
 # and run `fairshare aggregator init` on this directory again after editing. Decimals are strings: no float is ever hashed.
 
@@ -50,9 +49,9 @@ unbonding_seconds = 604800      # how long it stays locked after leaving; above 
 statistics = 1024
 utility = 4096
 standard_error = 65536
-''')
+""")
 
-_AGGREGATOR = Template('''\
+_AGGREGATOR = Template("""\
 # Settings of this machine's aggregator. A variable FAIRSHARE_AGGREGATOR_<NAME> overrides a line for one run.
 
 rpc_url = $rpc_url
@@ -67,7 +66,11 @@ poll_seconds = 0.2              # between looks at the chain; raise it where req
 # Written by `fairshare aggregator init`: the SHA-256 of the evaluation shards and of the aggregator's own clean data.
 shards = $shards
 root_set = $root_set
-''')
+""")
+
+
+Values = dict[str, str | int | list[str]]
+"""Keys of aggregator.toml and what they are to be."""
 
 
 def federation_text(name: str, task: str) -> str:
@@ -75,16 +78,16 @@ def federation_text(name: str, task: str) -> str:
     return _FEDERATION.substitute(name=toml_value(name), task=toml_value(task))
 
 
-def settings_text(values: Mapping[str, str | int | list[str]]) -> str:
+def settings_text(values: Values) -> str:
     """A new aggregator.toml; `values` are `rpc_url`, `chain_id`, `shards` and `root_set`."""
     return _AGGREGATOR.substitute({key: toml_value(value) for key, value in values.items()})
 
 
-def with_values(text: str, values: Mapping[str, str | int | list[str]]) -> str:
+def with_values(text: str, values: Values) -> str:
     """An aggregator.toml with some values replaced, whatever else the operator wrote into it; lines that are gone come back."""
     for key, value in values.items():
         line = f"{key} = {toml_value(value)}"
-        text, found = re.subn(rf"(?m)^{key}\s*=.*$", lambda _, line=line: line, text)
+        text, found = re.subn(rf"(?m)^{key}\s*=.*$", line.replace("\\", r"\\"), text)
         if not found:
             text = f"{text.rstrip()}\n{line}\n"
     return text

@@ -1,11 +1,12 @@
 """The round as a state machine: where it stands in our database, what may follow, and what the chain calls it.
 
     opening ─► open ─► closing ─► revealing ─► evaluating ─► attesting ─► proposing ─► proposed ─► final
-                 │                                               │
-                 └─► abandoning                                  └─► stalled
+                 │        │                                      │
+                 │        └───────────────► stalled ◄────────────┘
+                 └─► abandoning
 
-Every phase but the last two may also become void, when the chain says so. A phase names the step that is due; each step may
-be repeated, and each transition is one database transaction.
+A phase names the step that is due; each step may be repeated, and each transition is one database transaction. The chain is
+the truth: whatever it says is void becomes void here, and whatever it says was proposed becomes proposed, from any phase.
 """
 
 from enum import StrEnum
@@ -39,19 +40,27 @@ class Phase(StrEnum):
 
 
 SUCCESSORS: dict[Phase, frozenset[Phase]] = {
-    Phase.OPENING: frozenset({Phase.OPEN, Phase.VOID}),
-    Phase.OPEN: frozenset({Phase.CLOSING, Phase.ABANDONING, Phase.VOID}),
-    Phase.CLOSING: frozenset({Phase.REVEALING, Phase.VOID}),
-    Phase.REVEALING: frozenset({Phase.EVALUATING, Phase.VOID}),
-    Phase.EVALUATING: frozenset({Phase.ATTESTING, Phase.VOID}),
-    Phase.ATTESTING: frozenset({Phase.PROPOSING, Phase.STALLED, Phase.VOID}),
-    Phase.PROPOSING: frozenset({Phase.PROPOSED, Phase.VOID}),
-    Phase.PROPOSED: frozenset({Phase.FINAL, Phase.VOID}),
+    Phase.OPENING: frozenset({Phase.OPEN}),
+    Phase.OPEN: frozenset({Phase.CLOSING, Phase.ABANDONING}),
+    Phase.CLOSING: frozenset({Phase.REVEALING, Phase.STALLED}),
+    Phase.REVEALING: frozenset({Phase.EVALUATING}),
+    Phase.EVALUATING: frozenset({Phase.ATTESTING}),
+    Phase.ATTESTING: frozenset({Phase.PROPOSING, Phase.STALLED}),
+    Phase.PROPOSING: frozenset({Phase.PROPOSED}),
+    Phase.PROPOSED: frozenset({Phase.FINAL}),
+    Phase.ABANDONING: frozenset(),
+    Phase.STALLED: frozenset(),
     Phase.FINAL: frozenset(),
-    Phase.ABANDONING: frozenset({Phase.VOID}),
-    Phase.STALLED: frozenset({Phase.VOID}),
     Phase.VOID: frozenset(),
 }
+
+
+def may_follow(source: Phase, target: Phase) -> bool:
+    """Whether a round may go from one phase to the other: along the picture, or because the chain went before us."""
+    if target in SUCCESSORS[source] or (target is Phase.VOID and not source.decided):
+        return True
+    return target is Phase.PROPOSED and not source.decided
+
 
 _STATES = {
     Phase.OPENING: "none",

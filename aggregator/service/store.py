@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from aggregator.errors import ForeignDatabase
 from aggregator.service.database import WRITES
-from aggregator.service.phases import SUCCESSORS, Phase
+from aggregator.service.phases import Phase, may_follow
 from aggregator.service.records import Counts, RoundRecord, UpdateRecord
 from aggregator.service.tables import FederationRow, RosterRow, RoundRow, UpdateRow
 from protocol.inputs import BoundInputs
@@ -109,7 +109,13 @@ class Store:
             session.add_all(_roster_row(number, entry) for entry in roster)
 
     def adopt(
-        self, number: int, phase: Phase, bound: BoundInputs, inputs: bytes, roster: Sequence[RosterEntry], **found: Unpack[RoundChanges]
+        self,
+        number: int,
+        phase: Phase,
+        bound: BoundInputs,
+        inputs: bytes,
+        roster: Sequence[RosterEntry],
+        **found: Unpack[RoundChanges],
     ) -> None:
         """Write down a round that is on chain but that this database did not open, in place of one that it only bound."""
         with self._write() as session:
@@ -199,7 +205,7 @@ def _locked(session: Session, number: int) -> RoundRow:
 
 
 def _move(row: RoundRow, source: Phase, target: Phase, changes: RoundChanges) -> None:
-    if row.phase != source or target not in SUCCESSORS[source]:
+    if row.phase != source or not may_follow(source, target):
         raise RuntimeError(f"round {row.number} is {row.phase}: it cannot go from {source} to {target}")
     row.phase = target
     _set(row, changes)
@@ -239,9 +245,7 @@ def _round(row: RoundRow) -> RoundRecord:
     return RoundRecord(
         number=row.number,
         phase=Phase(row.phase),
-        bound=BoundInputs(
-            row.parent, row.config_hash, row.task_hash, row.base_model, row.parent_evidence, shards, row.root_set
-        ),
+        bound=BoundInputs(row.parent, row.config_hash, row.task_hash, row.base_model, row.parent_evidence, shards, row.root_set),
         inputs=row.inputs,
         opened_at=row.opened_at,
         commit_deadline=row.commit_deadline,

@@ -29,10 +29,7 @@ def upgrade() -> None:
         sa.Column("update_root", sa.LargeBinary()),
         sa.Column("close_block", sa.BigInteger()),
         sa.Column("reveal_deadline", sa.BigInteger()),
-        *(
-            sa.Column(name, sa.LargeBinary())
-            for name in ("seed", "evidence_root", "model_hash", "scores", "attestation")
-        ),
+        *(sa.Column(name, sa.LargeBinary()) for name in ("seed", "evidence_root", "model_hash", "scores", "attestation")),
         sa.Column("accuracy", sa.Double()),
         sa.Column("base_accuracy", sa.Double()),
         sa.Column("evaluation_samples", sa.BigInteger()),

@@ -1,0 +1,122 @@
+"""The coordinator: one thread that leads round after round from opening to settlement.
+
+It keeps no state that a restart would miss: each turn it asks store and chain where things stand, does the one next step, and
+waits for news or for the next look at the chain's clock. Whatever fails is tried again, ever less often; the chain's deadlines
+end what cannot be mended.
+"""
+
+from threading import Event
+
+import structlog
+
+from aggregator.errors import AggregatorError, BlobMissing, RoundForgotten
+from aggregator.service.adoption import adopt
+from aggregator.service.context import Context
+from aggregator.service.steps import Steps
+from ledger.errors import LedgerError
+from protocol.inputs import BoundInputs
+
+log = structlog.get_logger()
+
+_EXPECTED = (AggregatorError, LedgerError, OSError)
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+
+
+class Coordinator:
+    """Leads the rounds of one federation. `shards` and `root_set` are what new rounds are bound to.
+
+    `trouble` is a sentence about what keeps failing, None while all goes well.
+    """
+
+    def __init__(self, context: Context, steps: Steps, shards: tuple[bytes, ...], root_set: bytes, poll_seconds: float) -> None:
+        self.trouble: str | None = None
+        self._context = context
+        self._steps = steps
+        self._shards = shards
+        self._root_set = root_set
+        self._poll_seconds = poll_seconds
+        self._stopping = Event()
+
+    def run(self) -> None:
+        """Lead rounds until `stop` is called from another thread."""
+        pause = _FIRST_PAUSE
+        while not self._stopping.is_set():
+            self._context.news.clear()
+            try:
+                progressed = self.turn()
+            except Exception as error:  # whatever it is, receipts and rewards must go on being served
+                if self._stopping.is_set():
+                    return
+                self._report(error)
+                self._stopping.wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                continue
+            pause = _FIRST_PAUSE
+            if self.trouble is not None:
+                log.info("all goes well again")
+                self.trouble = None
+            if not progressed:
+                self._context.news.wait(self._poll_seconds)
+
+    def stop(self) -> None:
+        """Make `run` return after the step that it is in, which is cut short where that is safe."""
+        self._stopping.set()
+        self._context.news.set()
+        self._steps.stop()
+
+    def turn(self) -> bool:
+        """Do the one next thing; False if there is nothing but waiting.
+
+        Raises what `Steps.take` raises, and `BlobMissing` if the next round could not be evaluated here.
+        """
+        store = self._context.store
+        unsettled = store.unsettled()
+        for decided in unsettled:
+            self._steps.settle(decided)
+        last = store.last()
+        if last is not None and not last.phase.decided:
+            return self._steps.take(last)
+        return self._begin(1 if last is None else last.number + 1) or bool(unsettled)
+
+    def _begin(self, number: int) -> bool:
+        """Bind the next round, or take over one that the chain has already."""
+        ledger, store = self._context.ledger, self._context.store
+        newest = ledger.last_round()
+        if newest < number - 1:
+            raise RoundForgotten(number - 1)
+        if newest >= number:
+            on_chain = ledger.round(number)
+            adopt(self._context, self._bound(on_chain.parent), on_chain)
+            return True
+        if len(ledger.roster(number)) < self._context.federation.config.rounds.minimum_commits:
+            return False
+        bound = self._bound(ledger.latest_final())
+        self._check_blobs(bound)
+        store.bind(number, bound)
+        return True
+
+    def _bound(self, parent: int) -> BoundInputs:
+        federation, before = self._context.federation, self._context.ledger.round(parent)
+        return BoundInputs(
+            parent=parent,
+            config_hash=federation.config_hash,
+            task_hash=federation.task_hash,
+            base_model=before.model_hash,
+            parent_evidence=before.evidence_root,
+            shards=self._shards,
+            root_set=self._root_set,
+        )
+
+    def _check_blobs(self, bound: BoundInputs) -> None:
+        needed = [bound.config_hash, bound.task_hash, bound.base_model, *bound.shards, bound.root_set]
+        if any(bound.parent_evidence):
+            needed.append(bound.parent_evidence)
+        for name in needed:
+            if not self._context.blobs.has(name):
+                raise BlobMissing(name)
+
+    def _report(self, error: Exception) -> None:
+        sentence = str(error) or type(error).__name__
+        if sentence != self.trouble:
+            log.error("cannot go on", why=sentence, exc_info=not isinstance(error, _EXPECTED))
+        self.trouble = sentence

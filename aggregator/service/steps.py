@@ -1,0 +1,262 @@
+"""One function per phase: looks at the chain, does what is due, and moves the round on.
+
+Every step may be repeated after a crash at any of its lines. What it did on chain is found again under its outbox key, what
+it stored is stored under its hash, and the chain's state goes before the database's: a step never sends what has happened.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from aggregator.assembly import RoundReferences, SubmissionReference
+from aggregator.errors import AttestationRefused, RoundForgotten
+from aggregator.service.adoption import adopt
+from aggregator.service.attestation import Claim, ScorerProcess
+from aggregator.service.context import Context
+from aggregator.service.journal import key_of
+from aggregator.service.phases import Phase
+from aggregator.service.records import RoundRecord, UpdateRecord
+from aggregator.service.worker import Worker
+from ledger.errors import Reverted
+from ledger.records import Call, ChainRound, RoundState
+from ledger.sender import Sender
+from protocol.inputs import round_seed
+from protocol.shares import pack_scores
+from protocol.trees import NODE_TREE_DEPTH, tree_root
+
+log = structlog.get_logger()
+
+_WHY_VOID = {
+    Phase.OPENING: "The aggregator opened it and was down until its time was over.",
+    Phase.OPEN: "The aggregator did not close it in time.",
+    Phase.CLOSING: "The aggregator did not close it in time.",
+    Phase.REVEALING: "The aggregator did not propose it in time.",
+    Phase.EVALUATING: "It was not evaluated in time.",
+    Phase.ATTESTING: "It was not attested in time.",
+    Phase.PROPOSING: "It was not proposed in time.",
+    Phase.PROPOSED: "It was disputed.",
+}
+
+_PROPOSED = (RoundState.PROPOSED, RoundState.DISPUTED, RoundState.FINAL)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of one federation's rounds."""
+
+    context: Context
+    sender: Sender
+    worker: Worker
+    scorer: ScorerProcess
+
+    def take(self, found: RoundRecord) -> bool:
+        """Do what is due for an undecided round; False if there is nothing but waiting.
+
+        Raises `RoundForgotten`, `EvaluationFailed`, `AttestationFailed`, and what ledger and blobs raise: to be tried again.
+        """
+        on_chain = self.context.ledger.round(found.number)
+        if on_chain.state is RoundState.NONE and found.phase is not Phase.OPENING:
+            raise RoundForgotten(found.number)
+        if on_chain.state is RoundState.VOID:
+            return self._void(found, on_chain)
+        if on_chain.state in _PROPOSED and found.phase not in (Phase.PROPOSING, Phase.PROPOSED):
+            return self._catch_up(found, on_chain)
+        return self._step_of(found.phase)(found, on_chain)
+
+    def settle(self, decided: RoundRecord) -> None:
+        """Give back the reservation of a round that pays nobody."""
+        if decided.phase is Phase.VOID or not decided.scores:
+            on_chain = self.context.ledger.round(decided.number)
+            call = self.context.ledger.release(decided.number)
+            self._send("release", decided.number, call, due=not on_chain.released)
+        self.context.store.note(decided.number, settled=True)
+
+    def stop(self) -> None:
+        """Cut short an evaluation or a replay that is running; both are simply repeated."""
+        self.worker.stop()
+        self.scorer.stop()
+
+    def _step_of(self, phase: Phase) -> Callable[[RoundRecord, ChainRound], bool]:
+        return {
+            Phase.OPENING: self._open,
+            Phase.OPEN: self._collect_commits,
+            Phase.CLOSING: self._close,
+            Phase.REVEALING: self._collect_bodies,
+            Phase.EVALUATING: self._evaluate,
+            Phase.ATTESTING: self._attest,
+            Phase.PROPOSING: self._propose,
+            Phase.PROPOSED: self._await_finality,
+            Phase.ABANDONING: self._abandon,
+            Phase.STALLED: self._await_void,
+        }[phase]
+
+    def _open(self, found: RoundRecord, on_chain: ChainRound) -> bool:
+        ledger, number = self.context.ledger, found.number
+        bound = found.bound
+        call = ledger.open_round(bound.parent, bound.shards, bound.root_set)
+        self._send("open", number, call, due=on_chain.state is RoundState.NONE)
+        on_chain = ledger.round(number)
+        if on_chain.inputs != found.inputs:
+            adopt(self.context, bound, on_chain)
+            return True
+        deadline = on_chain.opened_at + self.context.federation.timing.commit
+        self.context.store.opened(number, on_chain.opened_at, deadline, ledger.roster(number))
+        return self._moved(number, Phase.OPEN)
+
+    def _collect_commits(self, found: RoundRecord, on_chain: ChainRound) -> bool:
+        store, number = self.context.store, found.number
+        if on_chain.state is RoundState.OPEN:
+            commits, eligible = len(store.updates(number)), len(store.roster(number))
+            minimum = self.context.federation.config.rounds.minimum_commits
+            is_over = found.commit_deadline is not None and self.context.ledger.now() >= found.commit_deadline
+            if is_over and commits < minimum:
+                why = f"Only {commits} of at least {minimum} nodes committed in time."
+                store.move(number, Phase.OPEN, Phase.ABANDONING, reason=why)
+                return self._moved(number, Phase.ABANDONING)
+            if not is_over and (commits < eligible or commits < minimum):
+                return False
+        store.close_intake(number, self._update_root)
+        return self._moved(number, Phase.CLOSING)
+
+    def _update_root(self, updates: Sequence[UpdateRecord]) -> bytes:
+        return tree_root({update.update.node: update.leaf for update in updates}, NODE_TREE_DEPTH)
+
+    def _close(self, found: RoundRecord, on_chain: ChainRound) -> bool:
+        ledger, number = self.context.ledger, found.number
+        assert found.update_root is not None
+        call = ledger.close_round(number, found.update_root)
+        self._send("close", number, call, due=on_chain.state is RoundState.OPEN)
+        on_chain = ledger.round(number)
+        if on_chain.update_root != found.update_root:
+            why = "The chain has another update root than the aggregator's database, which is not the latest one."
+            self.context.store.move(number, Phase.CLOSING, Phase.STALLED, reason=why)
+            return self._moved(number, Phase.STALLED)
+        federation, close_hash = self.context.federation, ledger.block_hash(on_chain.close_block)
+        self.context.store.move(
+            number,
+            Phase.CLOSING,
+            Phase.REVEALING,
+            close_block=on_chain.close_block,
+            reveal_deadline=on_chain.deadline - federation.timing.propose,
+            seed=round_seed(federation.domain.separator, number, found.update_root, close_hash),
+        )
+        return self._moved(number, Phase.REVEALING)
+
+    def _collect_bodies(self, found: RoundRecord, on_chain: ChainRound) -> bool:
+        assert found.reveal_deadline is not None
+        missing = [update.update.node for update in self.context.store.updates(found.number) if not update.revealed]
+        if missing and on_chain.state is RoundState.CLOSED and self.context.ledger.now() < found.reveal_deadline:
+            return False
+        self.context.store.move(found.number, Phase.REVEALING, Phase.EVALUATING)
+        return self._moved(found.number, Phase.EVALUATING, absent=missing)
+
+    def _evaluate(self, found: RoundRecord, on_chain: ChainRound) -> bool:
+        outcome = self.worker.evaluate(self._references(found))
+        self.context.store.move(
+            found.number,
+            Phase.EVALUATING,
+            Phase.ATTESTING,
+            evidence_root=outcome.evidence_root,
+            model_hash=outcome.model_hash,
+            scores=outcome.scores,
+            accuracy=outcome.accuracy,
+            base_accuracy=outcome.base_accuracy,
+            evaluation_samples=outcome.samples,
+        )
+        return self._moved(found.number, Phase.ATTESTING, accuracy=round(outcome.accuracy, 4))
+
+    def _references(self, found: RoundRecord) -> RoundReferences:
+        assert found.seed is not None
+        return RoundReferences(
+            domain=self.context.federation.domain,
+            round=found.number,
+            bound=found.bound,
+            roster=self.context.store.roster(found.number),
+            submissions=tuple(
+                SubmissionReference(kept.update, kept.signature, kept.salt, kept.body_hash)
+                for kept in self.context.store.updates(found.number)
+            ),
+            seed=found.seed,
+        )
+
+    def _attest(self, found: RoundRecord, on_chain: ChainRound) -> bool:
+        assert found.seed is not None
+        assert found.evidence_root is not None
+        assert found.scores is not None
+        assert found.model_hash is not None
+        claim = Claim(found.number, found.seed, found.evidence_root, found.scores, found.model_hash)
+        try:
+            attestation = self.scorer.attest(claim)
+        except AttestationRefused as refused:
+            log.error("nothing is proposed", round=found.number, why=str(refused))
+            self.context.store.move(found.number, Phase.ATTESTING, Phase.STALLED, reason=str(refused))
+            return self._moved(found.number, Phase.STALLED)
+        self.context.store.move(found.number, Phase.ATTESTING, Phase.PROPOSING, attestation=attestation)
+        return self._moved(found.number, Phase.PROPOSING)
+
+    def _propose(self, found: RoundRecord, on_chain: ChainRound) -> bool:
+        ledger, number = self.context.ledger, found.number
+        assert found.evidence_root is not None
+        assert found.model_hash is not None
+        assert found.scores is not None
+        assert found.attestation is not None
+        call = ledger.propose(number, found.evidence_root, found.model_hash, found.scores, [found.attestation])
+        self._send("propose", number, call, due=on_chain.state is RoundState.CLOSED)
+        return self._catch_up(found, ledger.round(number))
+
+    def _catch_up(self, found: RoundRecord, on_chain: ChainRound) -> bool:
+        """The round was proposed, by us or with our database from before it: what the chain has is its outcome."""
+        self.context.store.move(
+            found.number,
+            found.phase,
+            Phase.PROPOSED,
+            evidence_root=on_chain.evidence_root,
+            model_hash=on_chain.model_hash,
+            scores=pack_scores(self.context.ledger.scores(found.number)),
+            final_at=on_chain.deadline,
+        )
+        return self._moved(found.number, Phase.PROPOSED)
+
+    def _await_finality(self, found: RoundRecord, on_chain: ChainRound) -> bool:
+        if on_chain.state is not RoundState.FINAL:
+            return False
+        self.context.store.move(found.number, Phase.PROPOSED, Phase.FINAL)
+        return self._moved(found.number, Phase.FINAL)
+
+    def _abandon(self, found: RoundRecord, on_chain: ChainRound) -> bool:
+        self._send("abandon", found.number, self.context.ledger.abandon(found.number), due=True)
+        return self._void(found, self.context.ledger.round(found.number))
+
+    def _await_void(self, found: RoundRecord, on_chain: ChainRound) -> bool:
+        return False
+
+    def _void(self, found: RoundRecord, on_chain: ChainRound) -> bool:
+        reason = found.reason or _WHY_VOID.get(found.phase, "")
+        opened_at, timing = on_chain.opened_at, self.context.federation.timing
+        self.context.store.move(
+            found.number,
+            found.phase,
+            Phase.VOID,
+            reason=reason,
+            opened_at=opened_at,
+            commit_deadline=opened_at + timing.commit,
+        )
+        return self._moved(found.number, Phase.VOID, why=reason)
+
+    def _send(self, step: str, number: int, call: Call, due: bool) -> None:
+        """Have a transaction mined if it is due; if it is not, find out what became of one that was sent before a crash."""
+        key = key_of(step, number)
+        if not due and self.sender.recorded(key) is None:
+            return
+        try:
+            mined = self.sender.submit(key, call)
+        except Reverted:
+            if due:
+                raise
+            return
+        log.info("mined", step=step, round=number, block=mined.block, gas=mined.gas_used)
+
+    def _moved(self, number: int, phase: Phase, **more: object) -> bool:
+        log.info("round moved", round=number, phase=phase.value, **more)
+        return True

@@ -1,0 +1,133 @@
+"""The evaluation, in a process of its own: the web server never waits for it, and it dies without taking receipts along.
+
+One process serves round after round, as loading torch takes seconds. It reads and writes blobs only; the database and the
+chain stay with its parent. It ends when its parent does, however that ends: then its pipe is closed.
+"""
+
+import multiprocessing
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from aggregator.assembly import RoundReferences
+from aggregator.errors import EvaluationFailed
+
+# The evaluation's sums are reproducible with one thread, and a round's coalitions are many small models anyway.
+_THREADS = 1
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What came of a round: the names of the blobs that hold it, its packed scores, and figures for reports."""
+
+    evidence_root: bytes
+    model_hash: bytes
+    scores: bytes
+    accuracy: float
+    base_accuracy: float
+    samples: int
+
+
+class Worker:
+    """Runs evaluations one after the other. `stop` may be called from another thread while one runs."""
+
+    def __init__(self, blobs: Path) -> None:
+        self._blobs = blobs
+        # A fork would copy the web server's threads and locks in any state.
+        self._context = multiprocessing.get_context("spawn")
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._pipe: Connection | None = None
+        self._stopped = False
+
+    def evaluate(self, references: RoundReferences) -> Evaluated:
+        """Evaluate a round and store its evidence and merged model.
+
+        Raises `EvaluationFailed` if that raises or the process dies; the next call starts a new one.
+        """
+        pipe = self._started()
+        try:
+            pipe.send(references)
+            answer = pipe.recv()
+        except (EOFError, OSError) as error:
+            self._end()
+            raise EvaluationFailed(references.round, "the evaluating process died; the system's log may say why") from error
+        if not isinstance(answer, Evaluated):
+            raise EvaluationFailed(references.round, str(answer))
+        return answer
+
+    def stop(self) -> None:
+        """End the process; an evaluation that is running raises `EvaluationFailed`."""
+        self._stopped = True
+        if (process := self._process) is not None:
+            process.kill()
+            process.join()
+
+    def _started(self) -> Connection:
+        if self._pipe is None or self._process is None or not self._process.is_alive():
+            self._end()
+            self._pipe, theirs = self._context.Pipe()
+            self._process = self._context.Process(target=_serve, args=(theirs, self._blobs), name="evaluation")
+            self._process.start()
+            theirs.close()
+            if self._stopped:
+                self._process.kill()
+        return self._pipe
+
+    def _end(self) -> None:
+        if self._pipe is not None:
+            self._pipe.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        self._pipe = self._process = None
+
+
+def _serve(pipe: Connection, blobs: Path) -> None:
+    import signal
+
+    # A Ctrl-C at the terminal reaches us too; our parent decides when we end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        try:
+            references = pipe.recv()
+        except EOFError:
+            return
+        try:
+            pipe.send(evaluate(references, blobs))
+        except BrokenPipeError:
+            return
+        except Exception as error:
+            traceback.print_exc()
+            pipe.send(f"{type(error).__name__}: {error}")
+
+
+def evaluate(references: RoundReferences, blobs_directory: Path) -> Evaluated:
+    """The pure core between two reads and two writes of blobs."""
+    import torch
+
+    from aggregator.assembly import assemble, write_evidence, write_model
+    from aggregator.blobs import BlobStore
+    from aggregator.evaluation.evidence import build_evidence
+    from aggregator.evaluation.round import evaluate_round
+    from learning.evaluator import Evaluator
+    from protocol.shares import pack_scores
+
+    torch.set_num_threads(_THREADS)
+    blobs = BlobStore(blobs_directory)
+    inputs = assemble(references, blobs)
+    outcome = evaluate_round(inputs)
+    samples, right, base_right = 0, 0.0, 0.0
+    for shard in inputs.shards:
+        evaluator = Evaluator(inputs.task, shard)
+        samples += len(shard)
+        right += evaluator.evaluate(outcome.merged).accuracy * len(shard)
+        base_right += evaluator.evaluate(inputs.base).accuracy * len(shard)
+    return Evaluated(
+        evidence_root=write_evidence(build_evidence(inputs, outcome), blobs),
+        model_hash=write_model(outcome.merged, blobs),
+        scores=pack_scores(outcome.scores),
+        accuracy=right / samples,
+        base_accuracy=base_right / samples,
+        samples=samples,
+    )
