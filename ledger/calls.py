@@ -88,7 +88,7 @@ class LedgerCalls:
 
     def leave(self) -> Call:
         """Leave the federation: not eligible from the next round on. By the owner."""
-        return _call(self._registry, self._registry.functions.leave(), "leave the federation")
+        return _call(self._registry, self._registry.functions.leaveFederation(), "leave the federation")
 
 
 def _call(contract: Contract, function: ContractFunction, what: str, value: int = 0) -> Call:

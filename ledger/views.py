@@ -7,7 +7,7 @@ from ledger.amounts import show_amount
 from ledger.client import LedgerClient
 from ledger.records import BlockRef, ChainRound, NodeRecord
 from ledger.rewards import Rewards
-from protocol.terminal import table
+from protocol.terminal import plain, table
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def show_status(status: Status) -> None:
     print(f"ledger {status.ledger} on chain {status.chain_id}, block {status.block.number}")
     print(f"registry {status.registry} with {status.nodes} nodes; token {status.token}")
     print(
-        f"pool {show_amount(status.pool)} {status.symbol} a round; minted {show_amount(status.supply)}, "
+        f"pool {show_amount(status.pool)} {plain(status.symbol)} a round; minted {show_amount(status.supply)}, "
         f"minted or promised {show_amount(status.reserved)} of {show_amount(status.cap)}"
     )
     table(
@@ -122,7 +122,7 @@ def show_rewards(node: NodeRecord, rewards: Rewards, symbol: str) -> None:
         ((r.round, r.state, r.score, show_amount(r.tokens), "yes" if r.claimed else "") for r in rewards.rounds),
     )
     print(
-        f"earned {show_amount(rewards.earned)} {symbol}: claimed {show_amount(rewards.claimed)}, "
+        f"earned {show_amount(rewards.earned)} {plain(symbol)}: claimed {show_amount(rewards.claimed)}, "
         f"claimable {show_amount(rewards.claimable)}; pending {show_amount(rewards.pending)}"
     )
 
