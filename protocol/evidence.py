@@ -260,6 +260,8 @@ def evidence_from_json(document: Any) -> Evidence:
         if document["schema_version"] != EVIDENCE_VERSION:
             raise EvidenceError(f"its version is {document['schema_version']!r}")
         header = Header(**{name: from_json(name, kind, document["header"][name]) for kind, name in _HEADER_FIELDS})
+        if header.version != EVIDENCE_VERSION:
+            raise EvidenceError(f"its header has version {header.version}")
         leaves = tuple(_leaf_from_json(entry) for entry in document["leaves"])
         named = from_json("root", "bytes32", document["root"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
