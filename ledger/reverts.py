@@ -1,6 +1,6 @@
 """Why a contract refused: the errors of all our contracts, from their ABIs, and what to do about those that people meet."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.abi import collapse_if_tuple
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from web3.exceptions import BadFunctionCallOutput, ContractLogicError, Web3RPCError
 
@@ -45,13 +46,14 @@ class _Error(NamedTuple):
     name: str
     types: tuple[str, ...]
     labels: tuple[str, ...]
-    is_state: tuple[bool, ...]
+    readers: tuple[Callable[[Any], object], ...]
 
 
 def decode_revert(data: bytes, what: str = "the call", tx_hash: bytes | None = None) -> Reverted:
     """Name the error behind revert data; `what` was tried, in the transaction `tx_hash` if it was mined.
 
-    The numbers of a round's state come as `RoundState`. Data that no error of ours explains is named by its selector.
+    Addresses come checksummed, the numbers of a round's state as `RoundState`. Data that no error of ours explains is named
+    by its selector.
     """
     known = _errors().get(data[:4])
     try:
@@ -61,7 +63,7 @@ def decode_revert(data: bytes, what: str = "the call", tx_hash: bytes | None = N
     if known is None:
         name = f"0x{data[:4].hex()}" if data else "no reason"
         return Reverted(name, (), data, f"{what}: the contract refused and gave {name}", tx_hash)
-    arguments = tuple(RoundState(v) if state else v for v, state in zip(values, known.is_state, strict=True))
+    arguments = tuple(read(value) for read, value in zip(known.readers, values, strict=True))
     shown = ", ".join(f"{label}={_shown(value)}" for label, value in zip(known.labels, arguments, strict=True))
     sentence = f"{what}: the contract refused with {known.name}({shown})"
     if known.name in _NEXT_STEPS:
@@ -99,9 +101,15 @@ def _errors() -> dict[bytes, _Error]:
             name=element["name"],
             types=types,
             labels=tuple(i["name"] for i in inputs),
-            is_state=tuple(i.get("internalType") == "enum IRoundLedger.State" for i in inputs),
+            readers=tuple(_reader(i) for i in inputs),
         )
     return found
+
+
+def _reader(parameter: Mapping[str, Any]) -> Callable[[Any], object]:
+    if parameter["type"] == "address":
+        return to_checksum_address
+    return RoundState if parameter.get("internalType") == "enum IRoundLedger.State" else lambda value: value
 
 
 def _shown(value: object) -> str:

@@ -11,6 +11,8 @@ from tests.support.chain import COIN, LocalFederation, account
 
 SHARDS, ROOT_SET, UPDATE_ROOT = (b"\x05" * 32, b"\x55" * 32), b"\x06" * 32, b"\x07" * 32
 POOL = 1000 * COIN
+Z = bytes(32)
+NEVER_OPENED = ChainRound(1, RoundState.NONE, 0, Z, Z, Z, Z, Z, opened_at=0, deadline=0, close_block=0, released=False)
 
 
 def open_round(federation: LocalFederation, parent: int = 0) -> int:
@@ -27,7 +29,7 @@ def test_the_genesis_is_final_with_the_founding_model(federation: LocalFederatio
     genesis = client.round(0)
     assert (genesis.state, genesis.model_hash, genesis.evidence_root) == (RoundState.FINAL, b"\x02" * 32, bytes(32))
     assert (client.last_round(), client.latest_final(), client.reserved(), client.total_supply()) == (0, 0, 0, 0)
-    assert client.round(1) == ChainRound(1, RoundState.NONE, 0, *[bytes(32)] * 5, 0, 0, 0, False)
+    assert client.round(1) == NEVER_OPENED
 
 
 def test_a_whole_round_from_open_to_claim(federation: LocalFederation) -> None:

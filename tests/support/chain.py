@@ -27,7 +27,7 @@ import shutil
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 from eth_account import Account
@@ -59,6 +59,7 @@ ACCOUNTS = (
     "aggregator",
     "scorer",
     "stranger",
+    "miner",
     *(f"owner {i}" for i in range(NODES)),
     *(f"signer {i}" for i in range(NODES)),
 )
@@ -171,6 +172,21 @@ class LocalChain:
     def advance_to(self, timestamp: int) -> None:
         """Move the chain's clock ahead to a second; it never goes behind the latest block's."""
         self._time = timestamp
+
+    def mine(self, blocks: int) -> None:
+        """Have so many empty-handed blocks, a second each."""
+        miner = account("miner")
+        first = self.web3.eth.get_transaction_count(miner.address)
+        for nonce in range(first, first + blocks):
+            nothing = {
+                "chainId": self.chain_id,
+                "nonce": nonce,
+                "to": miner.address,
+                "gas": 21_000,
+                "gasPrice": 10**12,
+                "value": 0,
+            }
+            self.web3.eth.send_raw_transaction(miner.sign_transaction(nothing).raw_transaction)
 
 
 class LocalFederation:
