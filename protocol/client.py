@@ -27,6 +27,9 @@ from protocol.typed_data import Update
 
 SALT_HEADER = "Fairshare-Salt"
 
+# A proxy named by the environment cannot reach this machine's own loopback: such URLs go there directly.
+_LOOPBACK: dict[str, None] = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
+
 _R = TypeVar("_R", bound=Resource)
 _T = TypeVar("_T")
 
@@ -40,7 +43,7 @@ class FederationClient:
     def __init__(self, url: str, timeout: float = 30.0) -> None:
         self.url = url.rstrip("/")
         try:
-            self._http = httpx.Client(base_url=self.url, timeout=timeout)
+            self._http = httpx.Client(base_url=self.url, timeout=timeout, mounts=_LOOPBACK)
         except httpx.InvalidURL as error:
             raise ServiceUnreachable(self.url, str(error)) from error
 
