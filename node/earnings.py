@@ -1,12 +1,13 @@
 """What a node earned, read from the chain alone, and claiming it. No torch here: whoever only claims needs none of it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
 from ledger.client import LedgerClient
 from ledger.records import RoundState
+from ledger.rewards import Rewards, rewards_of
 from ledger.sender import MemoryJournal, Mined, Sender
 from protocol.client import FederationClient
 from protocol.errors import ServiceError
@@ -17,53 +18,45 @@ CLAIM_ROUNDS = 100
 
 @dataclass(frozen=True)
 class Earnings:
-    """Base units of the token, at `block`. `earned` is everything of Final rounds: claimed and claimable together."""
+    """A node's rewards as the chain had them at `block`; what is pending becomes claimable at `pending_until` (unix seconds)."""
 
-    node: int
-    earned: int
-    pending: int
+    rewards: Rewards
     pending_until: int | None
-    claimable: int
-    claimable_rounds: tuple[int, ...]
-    claimed: int
-    last_round: int
     block: int
 
     @property
+    def node(self) -> int:
+        """The node's index."""
+        return self.rewards.node
+
+    @property
+    def claimable_rounds(self) -> tuple[int, ...]:
+        """The rounds that a claim would mint."""
+        return self.rewards.claimable_rounds
+
+    @property
     def amounts(self) -> dict[str, int]:
-        """The four figures by their names in the REST API."""
-        return {"earned": self.earned, "pending": self.pending, "claimable": self.claimable, "claimed": self.claimed}
+        """The four figures, in base units, by their names in the REST API."""
+        found = self.rewards
+        return {"earned": found.earned, "pending": found.pending, "claimable": found.claimable, "claimed": found.claimed}
 
     def to_json(self) -> dict[str, Any]:
         """For --json; amounts as decimal strings."""
-        return {**asdict(self), **{name: str(amount) for name, amount in self.amounts.items()}}
+        return {
+            "node": self.node,
+            **{name: str(amount) for name, amount in self.amounts.items()},
+            "pending_until": self.pending_until,
+            "claimable_rounds": list(self.claimable_rounds),
+            "block": self.block,
+        }
 
 
 def earnings(ledger: LedgerClient, node: int) -> Earnings:
-    """Ask the chain for every Final round of the federation, following the parents from the latest to genesis."""
-    block, last = ledger.block().number, ledger.last_round()
-    claimed, claimable = 0, dict[int, int]()
-    number = ledger.latest_final()
-    while number > 0:
-        reward = ledger.reward(number, node)
-        if reward and ledger.claimed(node, number):
-            claimed += reward
-        elif reward:
-            claimable[number] = reward
-        number = ledger.round(number).parent
-    newest = ledger.round(last)
-    waiting = newest.state in (RoundState.PROPOSED, RoundState.DISPUTED)
-    return Earnings(
-        node=node,
-        earned=claimed + sum(claimable.values()),
-        pending=ledger.reward(last, node) if waiting else 0,
-        pending_until=newest.deadline if waiting else None,
-        claimable=sum(claimable.values()),
-        claimable_rounds=tuple(sorted(claimable)),
-        claimed=claimed,
-        last_round=last,
-        block=block,
-    )
+    """Ask the chain for every round of the federation. Raises what the ledger raises."""
+    block = ledger.block().number
+    newest = ledger.round(ledger.last_round())
+    until = newest.deadline if newest.state in (RoundState.PROPOSED, RoundState.DISPUTED) else None
+    return Earnings(rewards_of(ledger, node), until, block)
 
 
 def compare(found: Earnings, federation_url: str) -> str:
@@ -76,11 +69,9 @@ def compare(found: Earnings, federation_url: str) -> str:
     if told.block != found.block:
         return f"speaks of block {told.block}, the chain is at {found.block}: ask again"
     differing = [f"{name} {getattr(told, name)}" for name, amount in found.amounts.items() if getattr(told, name) != amount]
-    return (
-        f"differs, it says {', '.join(differing)} base units: trust the chain, and ask the operator"
-        if differing
-        else "says the same"
-    )
+    if differing:
+        return f"differs, it says {', '.join(differing)} base units: trust the chain, and ask the operator"
+    return "says the same"
 
 
 def claim(ledger: LedgerClient, found: Earnings, payer: LocalAccount) -> tuple[Mined, ...]:

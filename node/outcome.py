@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ledger.amounts import show_amount
 from ledger.client import LedgerClient
 from ledger.records import ChainRound, RoundState
 from protocol.client import FederationClient
@@ -35,7 +36,7 @@ class RoundReport:
         if self.verdict:
             parts.append(
                 f"Contribution {self.contribution:+.6f} ± {self.standard_error:.6f}, score {self.score}, "
-                f"reward {tokens(self.reward)} {symbol}."
+                f"reward {show_amount(self.reward)} {symbol}."
             )
         if self.note:
             parts.append(f"({self.note})")
@@ -76,9 +77,3 @@ def round_report(on_chain: ChainRound, node: int, note: str, ledger: LedgerClien
         score=score,
         reward=reward,
     )
-
-
-def tokens(base_units: int) -> str:
-    """Base units as tokens, exact, without trailing zeros."""
-    whole, part = divmod(base_units, 10**18)
-    return f"{whole}.{part:018d}".rstrip("0").rstrip(".")

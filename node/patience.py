@@ -37,8 +37,8 @@ def longest_backoff(rounds: RoundsSection) -> float:
 
 
 def poll_seconds(rounds: RoundsSection) -> float:
-    """How often to look at the chain: a twentieth of a round's shorter half, within half a second and 15 seconds."""
-    return min(15.0, max(0.5, min(rounds.commit_seconds, rounds.reveal_seconds) / 20)) * _random.uniform(0.8, 1.2)
+    """How often to look at the chain: sixty times in the shorter of commit and reveal time, every 0.5 to 10 seconds."""
+    return min(10.0, max(0.5, min(rounds.commit_seconds, rounds.reveal_seconds) / 60)) * _random.uniform(0.8, 1.2)
 
 
 def reveal_delay(roster: int, seconds_left: int) -> float:

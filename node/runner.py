@@ -27,7 +27,7 @@ from node.store import Phase, RoundRecord, RoundStore
 from node.training import Trainer, set_up, showing
 from protocol.client import FederationClient
 from protocol.config import RoundsSection
-from protocol.errors import ServiceRefused, ServiceUnreachable
+from protocol.errors import ServiceError, ServiceRefused
 
 _SETTLED = frozenset({RoundState.PROPOSED, RoundState.DISPUTED, RoundState.FINAL, RoundState.VOID})
 
@@ -101,7 +101,7 @@ class _Runner:
         while rounds is None or sum(report.state != "void" for report in self.reports) < rounds:
             try:
                 progressed = self._step()
-            except (ServiceUnreachable, ChainUnavailable, ChainRefused, ServiceRefused) as error:
+            except (ServiceError, ChainUnavailable, ChainRefused) as error:
                 if isinstance(error, ServiceRefused) and not passes_by_itself(error):
                     raise
                 if not (down or (isinstance(error, ServiceRefused) and error.status < 500)):

@@ -55,4 +55,6 @@ def settings_text(settings: NodeSettings) -> str:
     """The text of node.toml that reads as `settings`."""
     # A JSON string is a TOML string, but for DEL, which JSON leaves bare and TOML wants escaped.
     fields = settings.model_dump(mode="json", exclude_none=True)
-    return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in fields.items()).replace("\x7f", "\\u007f")
+    return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in fields.items()).replace(
+        "\x7f", "\\u007f"
+    )

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ledger.amounts import show_amount
 from ledger.client import LedgerClient
 from ledger.records import NodeRecord
 from node.home import NodeHome
@@ -57,6 +58,25 @@ def node_status(home: NodeHome, settings: NodeSettings, ledger: LedgerClient) ->
         aggregator=_aggregator(settings),
         block=ledger.block().number,
     )
+
+
+def status_rows(found: NodeStatus) -> list[tuple[str, object]]:
+    """The status for people: a name and a value per row."""
+    record = found.node
+    rows: list[tuple[str, object]] = [
+        ("node", record.node),
+        ("owner", record.owner),
+        ("signing key", record.signer),
+        ("payout", record.payout),
+        ("stake", f"{show_amount(record.stake)} coin"),
+        ("samples a round", f"at most {record.max_samples}"),
+        ("eligible for the next round", "yes" if record.eligible else "no"),
+        ("round", f"{found.round}, {found.state}"),
+        ("this node in it", found.done or "nothing"),
+    ]
+    if found.note:
+        rows.append(("why", found.note))
+    return [*rows, ("aggregator", found.aggregator), ("read at block", found.block)]
 
 
 def _aggregator(settings: NodeSettings) -> str:

@@ -187,8 +187,9 @@ class Service:
         return RewardsView(
             address=account(f"owner {text}").address,
             slashed=0,
+            last_round=self.federation.client.last_round(),
             claimable_rounds=list(found.claimable_rounds),
-            **{name: getattr(found, name) for name in ("node", "pending_until", "last_round", "block")},
+            **{name: getattr(found, name) for name in ("node", "pending_until", "block")},
             **found.amounts,
         )
 
