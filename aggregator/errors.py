@@ -7,6 +7,7 @@ AggregatorError
 │   ├── NotDeployed           its contracts are not on this chain yet
 │   ├── FoundingFixed         it is deployed, so what it was founded on no longer changes
 │   └── ForeignLedger         the ledger on chain was founded on something else, or does not know our keys
+├── CannotListen              the address to serve at is taken, or not ours
 ├── DatabaseError             the database cannot be used
 │   ├── AlreadyServing        another process serves it
 │   └── ForeignDatabase       it holds the rounds of another federation, or is of a newer version
@@ -22,6 +23,7 @@ AggregatorError
 └── Refusal                   what a client asked for is refused: aggregator/service/refusals.py draws the kinds
 """
 
+from learning.errors import DataError, LearningError
 from protocol.terminal import ExitCodes
 
 
@@ -66,6 +68,14 @@ class FoundingFixed(HomeError):
 
 class ForeignLedger(HomeError):
     """The ledger on chain was founded on something else, or has not given our keys their roles."""
+
+
+class CannotListen(AggregatorError):
+    """The address to serve at is taken, or not this machine's."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        self.host, self.port, self.reason = host, port, reason
+        super().__init__(f"cannot listen on {host}:{port} ({reason}): use another --port, or 0 for any free one")
 
 
 class DatabaseError(AggregatorError):
@@ -159,8 +169,11 @@ class Refusal(AggregatorError):
 
 AGGREGATOR_EXIT_CODES: ExitCodes = {
     HomeError: 14,
-    NotDeployed: 15,
-    AlreadyServing: 42,
-    DatabaseError: 43,
-    AggregatorError: 44,
+    NotDeployed: 16,
+    AggregatorError: 43,
+    CannotListen: 44,
+    DatabaseError: 46,
+    AlreadyServing: 47,
+    LearningError: 50,
+    DataError: 52,
 }

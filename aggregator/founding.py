@@ -77,7 +77,7 @@ def found(home: AggregatorHome, wishes: Wishes, passphrase: str) -> Founding:
     blobs.put(file.config_hash, home.federation_file.read_bytes())
     evaluation = _data(task, wishes.evaluation, "evaluation", before is None or wishes.task is not None)
     root = _data(task, wishes.root, "root", before is None or wishes.task is not None)
-    values: Values = {}
+    values: dict[str, str | int | list[str]] = {}
     for key, wish in (("rpc_url", wishes.rpc_url), ("chain_id", wishes.chain_id)):
         if wish is not None:
             values[key] = wish
@@ -143,6 +143,6 @@ def _write_settings(home: AggregatorHome, values: Values) -> None:
         text = with_values(home.settings_file.read_text(), values)
     else:
         defaults: Values = {"rpc_url": "http://127.0.0.1:8545", "chain_id": 31337}
-        text = settings_text(defaults | values)
+        text = settings_text({**defaults, **values})
     write_atomically(home.settings_file, text)
     home.settings()

@@ -1,6 +1,7 @@
 """The first text of `federation.toml` and `aggregator.toml`, with what each line means for whoever edits it."""
 
 import re
+from collections.abc import Mapping
 from string import Template
 
 _FEDERATION = Template("""\
@@ -69,8 +70,8 @@ root_set = $root_set
 """)
 
 
-Values = dict[str, str | int | list[str]]
-"""Keys of aggregator.toml and what they are to be."""
+Values = Mapping[str, str | int | list[str]]
+"""Keys of a TOML file and what they are to be."""
 
 
 def federation_text(name: str, task: str) -> str:
@@ -84,7 +85,7 @@ def settings_text(values: Values) -> str:
 
 
 def with_values(text: str, values: Values) -> str:
-    """An aggregator.toml with some values replaced, whatever else the operator wrote into it; lines that are gone come back."""
+    """A TOML file with some values replaced, whatever else somebody wrote into it; lines that are gone come back at its end."""
     for key, value in values.items():
         line = f"{key} = {toml_value(value)}"
         text, found = re.subn(rf"(?m)^{key}\s*=.*$", line.replace("\\", r"\\"), text)

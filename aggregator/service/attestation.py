@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +42,14 @@ class Claim:
 class ScorerProcess:
     """Starts `python -m aggregator.scorer` for each round. `stop` may be called from another thread while one runs."""
 
-    def __init__(self, blobs: Path, keystore: Path, rpc_url: str, domain: Domain, secret: Mapping[str, str]) -> None:
+    def __init__(self, blobs: Path, keystore: Path, rpc_url: str, domain: Domain, passphrase: str) -> None:
         self._arguments = ["--blobs", str(blobs), "--keystore", str(keystore), "--rpc-url", rpc_url]
         self._arguments += ["--chain-id", str(domain.chain_id), "--ledger", domain.ledger]
         self._domain = domain
-        # The passphrase goes by the environment, which only this user's processes can read, never by an argument.
-        self._environment = {**os.environ, **dict.fromkeys(_THREADS, "1"), **secret}
+        # The passphrase goes by the environment, which only this user's processes can read, never by an argument. A file that
+        # is named there would count before it, and may be another one by now.
+        inherited = {name: value for name, value in os.environ.items() if name != "FAIRSHARE_PASSPHRASE_FILE"}
+        self._environment = {**inherited, **dict.fromkeys(_THREADS, "1"), "FAIRSHARE_PASSPHRASE": passphrase}
         self._running: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
         self._stopped = False

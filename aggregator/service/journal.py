@@ -1,5 +1,6 @@
 """The outbox: the ledger's Sender keeps its transactions in our database, so that none is lost or signed twice."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from sqlalchemy import Engine, func, select
@@ -8,9 +9,6 @@ from sqlalchemy.orm import Session
 from aggregator.service.database import WRITES
 from aggregator.service.tables import TransactionRow
 from ledger.sender import Entry, Mined
-
-STEPS = ("open", "close", "abandon", "propose", "release")
-"""The transactions that a round can take, each at most once."""
 
 
 def key_of(step: str, number: int) -> str:
@@ -53,12 +51,14 @@ class SqlJournal:
             row = session.get_one(TransactionRow, key)
             row.block, row.gas_used = mined.block, mined.gas_used
 
-    def gas(self, number: int) -> int:
-        """The gas that a round's mined transactions used together."""
-        keys = [key_of(step, number) for step in STEPS]
+    def gas(self) -> dict[int, int]:
+        """The gas that each round's mined transactions used together."""
+        used: dict[int, int] = defaultdict(int)
+        query = select(TransactionRow.key, TransactionRow.gas_used).where(TransactionRow.gas_used.is_not(None))
         with Session(self._engine) as session:
-            used = session.scalar(select(func.sum(TransactionRow.gas_used)).where(TransactionRow.key.in_(keys)))
-            return int(used or 0)
+            for key, gas in session.execute(query):
+                used[int(key.rpartition(":")[2])] += gas or 0
+        return dict(used)
 
 
 def _entry(row: TransactionRow) -> Entry:

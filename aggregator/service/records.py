@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from aggregator.service.phases import Phase
-from protocol.evidence import Kind, Leaf
 from protocol.inputs import BoundInputs
 from protocol.typed_data import Update
 
@@ -61,17 +60,3 @@ class Counts(NamedTuple):
 
     commits: int
     bodies: int
-
-
-def update_leaf(update: Update, signature: bytes) -> Leaf:
-    """The leaf of the update tree that a receipt promises and `close` fixes."""
-    values = (
-        update.round,
-        update.inputs,
-        update.node,
-        update.base_model,
-        update.parameters,
-        update.samples,
-        signature,
-    )
-    return Leaf(Kind.UPDATE, update.node, values)

@@ -1,0 +1,129 @@
+"""`fairshare aggregator`: found a federation, lead its rounds, see where they stand.
+
+Everything heavy (torch, web3, the web server) is imported where it is used, so that `--help` answers at once.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aggregator.errors import AGGREGATOR_EXIT_CODES
+from ledger.errors import LEDGER_EXIT_CODES
+from protocol.terminal import emit, expecting, note, plain, table
+
+app = typer.Typer(no_args_is_help=True, help="The aggregator: found a federation, lead its rounds, see where they stand.")
+
+Directory = Annotated[Path, typer.Argument(help="The federation directory.", file_okay=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+PassphraseFile = Annotated[
+    Path | None, typer.Option(help="File with the keystores' passphrase; else FAIRSHARE_PASSPHRASE_FILE, or a prompt.")
+]
+
+_expecting = expecting(AGGREGATOR_EXIT_CODES, LEDGER_EXIT_CODES)
+
+
+@app.command()
+@_expecting
+def init(
+    directory: Directory,
+    task: Annotated[str | None, typer.Option(help="digits, path/to/file.py:Name or package:Name; needed the first time.")] = None,
+    name: Annotated[str | None, typer.Option(help="What the federation is called.")] = None,
+    evaluation: Annotated[
+        str | None, typer.Option(help="Data source that rounds are evaluated on, as the task names it; default: evaluation.")
+    ] = None,
+    root: Annotated[str | None, typer.Option(help="Data source of the aggregator's own clean data; default: root.")] = None,
+    rpc_url: Annotated[str | None, typer.Option(help="Node of the chain; default: the local chain.")] = None,
+    chain_id: Annotated[int | None, typer.Option(min=1, help="Id that the chain must have; default: the local chain's.")] = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Make a federation directory: config, keys, and what goes on chain. Runs the task's code.
+
+    Edit federation.toml and run it again, without options, to take the changes over; keys are never touched.
+
+    Example: fairshare aggregator init ./federation --task digits
+    """
+    from aggregator.founding import Wishes, found
+    from aggregator.home import KEYS, AggregatorHome
+    from ledger.wallet import read_passphrase
+
+    home = AggregatorHome(directory)
+    new = not all(home.key(key).exists() for key in KEYS)
+    purpose = f"the keys in {directory / 'keys'}"
+    passphrase = read_passphrase(purpose, passphrase_file, confirm=True) if new else ""
+    founded = found(home, Wishes(task, name, evaluation, root, rpc_url, chain_id), passphrase)
+    file = founded.file
+
+    def show() -> None:
+        print(f"{plain(founded.config.federation.name)!r} is founded in {directory}")
+        hashes = (("config", file.config_hash), ("task", file.task_hash), ("genesis model", file.genesis_model))
+        table(("goes on chain", ""), [(what, "0x" + value.hex()) for what, value in hashes])
+        keys = (("operator", file.operator), ("aggregator", file.aggregator), *(("scorer", s) for s in file.scorers))
+        table(("key", "address"), keys)
+        note(f"Read {home.federation_file} and edit it before it is deployed; then run this command again.")
+        note(f"Next: give operator and aggregator coin for gas, then `fairshare ledger deploy {directory}`")
+
+    result = {
+        "name": founded.config.federation.name,
+        **file.model_dump(mode="json", exclude={"schema_version"}),
+        "evaluation_samples": founded.samples,
+        "root_samples": founded.root_samples,
+    }
+    emit(result, as_json, show)
+
+
+@app.command()
+@_expecting
+def serve(
+    directory: Directory,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    rpc_url: Annotated[str | None, typer.Option(help="Node of the chain.")] = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Lead rounds and serve the API until Ctrl-C. Killed at any point, it goes on where it was when started again.
+
+    Options go before aggregator.toml and its FAIRSHARE_AGGREGATOR_ variables.
+
+    Example: fairshare aggregator serve ./federation --port 8700
+    """
+    import sys
+
+    from aggregator.home import AggregatorHome
+    from aggregator.service.server import run
+    from ledger.wallet import read_passphrase
+
+    home = AggregatorHome(directory)
+    wished = {"port": port, "host": host, "rpc_url": rpc_url}
+    settings = home.settings().model_copy(update={key: value for key, value in wished.items() if value is not None})
+    home.deployment(settings.chain_id)
+    passphrase = read_passphrase(f"the keys in {directory / 'keys'}", passphrase_file)
+
+    def announce(url: str) -> None:
+        emit({"url": url}, as_json, lambda: print(f"serving at {url} (API: {url}/docs); Ctrl-C stops it"))
+        sys.stdout.flush()
+
+    run(home, settings, passphrase, announce)
+
+
+@app.command()
+@_expecting
+def status(directory: Directory, as_json: Json = False) -> None:
+    """Show the rounds, and what the last one waits for. Asks the database, whether or not the service runs.
+
+    Example: fairshare aggregator status ./federation
+    """
+    from aggregator.home import AggregatorHome
+    from aggregator.service.status import status_of
+
+    found = status_of(AggregatorHome(directory))
+
+    def show() -> None:
+        print(f"serving at {found.url} (process {found.pid})" if found.url else "not serving: `fairshare aggregator serve`")
+        columns = ("round", "phase", "commits", "bodies", "accuracy", "reason")
+        table(columns, [(r.round, r.phase, r.commits, r.bodies, r.shown_accuracy, r.reason or "") for r in found.rounds])
+        print(found.waiting)
+
+    emit(found.to_json(), as_json, show)

@@ -1,0 +1,34 @@
+"""The application: all routers under one roof."""
+
+from fastapi import FastAPI
+
+from aggregator.service.api import evidence, federation, health, models, nodes, problems, rewards, rounds, updates
+from aggregator.service.views import Views
+from protocol.version import VERSION
+
+_TAGS = [
+    {"name": "federation", "description": "What the federation is, and what its members agreed on."},
+    {"name": "rounds", "description": "Rounds, and what their nodes did and earned."},
+    {"name": "evidence", "description": "The leaves behind a round's root on chain."},
+    {"name": "models", "description": "Model files by hash."},
+    {"name": "nodes", "description": "Participants, as the registry knows them."},
+    {"name": "rewards", "description": "What a participant earned."},
+    {"name": "updates", "description": "What nodes send: commitments and bodies."},
+    {"name": "health", "description": "Whether the service is up."},
+]
+
+
+def create_app(views: Views) -> FastAPI:
+    """The API over these views. Every error is a problem document, see `problems.TABLE`."""
+    app = FastAPI(
+        title="fairshare aggregator",
+        version=VERSION,
+        description="Rounds, scores and rewards of a federation. Nothing here needs to be believed: check it against the chain.",
+        openapi_tags=_TAGS,
+        redirect_slashes=False,
+    )
+    app.state.views = views
+    problems.install(app)
+    for module in (federation, rounds, evidence, models, nodes, rewards, updates, health):
+        app.include_router(module.router)
+    return app

@@ -1,0 +1,15 @@
+"""Whether the service is up."""
+
+from fastapi import APIRouter
+
+from aggregator.service.api import examples
+from aggregator.service.api.shared import Service, example
+from protocol.api import Health
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", summary="Is the service up?", responses=example(examples.HEALTH))
+def health(service: Service) -> Health:
+    """Always 200 while the service runs; `status` is "ok", or a sentence about what it has trouble with."""
+    return service.health()

@@ -1,0 +1,128 @@
+"""The single table from errors to HTTP, and the answer that every error gets: a problem document (RFC 9457).
+
+`type` is a URN whose last part is the machine-readable code. The nearest class in an error's method resolution order decides.
+"""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from aggregator.errors import AggregatorError, BlobError, BlobTooLarge
+from aggregator.service import refusals
+from ledger.errors import LedgerError
+from protocol.api import Problem
+from protocol.errors import BodyError, CommitmentError, FormatError, SignatureError
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Row(NamedTuple):
+    """One row of the table."""
+
+    status: HTTPStatus
+    code: str
+    title: str
+
+
+TABLE: dict[type[Exception], Row] = {
+    refusals.UnknownPage: Row(HTTPStatus.NOT_FOUND, "unknown-page", "No such page"),
+    refusals.UnknownRound: Row(HTTPStatus.NOT_FOUND, "unknown-round", "No such round"),
+    refusals.UnknownNode: Row(HTTPStatus.NOT_FOUND, "unknown-node", "No such participant"),
+    refusals.UnknownModel: Row(HTTPStatus.NOT_FOUND, "unknown-model", "No such model"),
+    refusals.NotYetThere: Row(HTTPStatus.NOT_FOUND, "not-yet-there", "The round has not come that far"),
+    refusals.NotRegistered: Row(HTTPStatus.FORBIDDEN, "not-registered", "The node is not registered"),
+    refusals.NotStaked: Row(HTTPStatus.FORBIDDEN, "not-staked", "The node has no stake"),
+    refusals.Leaving: Row(HTTPStatus.FORBIDDEN, "leaving", "The node is leaving"),
+    refusals.JoinedLater: Row(HTTPStatus.FORBIDDEN, "joined-later", "The node joined after the round had opened"),
+    refusals.WrongSigner: Row(HTTPStatus.FORBIDDEN, "wrong-signer", "Signed by another key than the node's"),
+    refusals.WrongRound: Row(HTTPStatus.CONFLICT, "wrong-round", "The round is not the open one"),
+    refusals.WrongInputs: Row(HTTPStatus.CONFLICT, "wrong-inputs", "The round is bound to other inputs"),
+    refusals.WrongBaseModel: Row(HTTPStatus.CONFLICT, "wrong-base-model", "The round starts from another model"),
+    refusals.SecondUpdate: Row(HTTPStatus.CONFLICT, "second-update", "The node has committed to another update"),
+    refusals.TooEarly: Row(HTTPStatus.CONFLICT, "too-early", "The round has not closed yet"),
+    refusals.NothingCommitted: Row(HTTPStatus.CONFLICT, "nothing-committed", "The node has not committed to an update"),
+    refusals.TooLate: Row(HTTPStatus.GONE, "too-late", "The deadline has passed"),
+    refusals.BadSalt: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-salt", "The salt is missing or malformed"),
+    refusals.Truncated: Row(HTTPStatus.BAD_REQUEST, "truncated", "The upload ended too early"),
+    BlobTooLarge: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", "The body is larger than the config allows"),
+    CommitmentError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-body", "The body does not open the commitment"),
+    BodyError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "undecodable-body", "The body is not a safetensors file"),
+    SignatureError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-signature", "The signature is malformed"),
+    FormatError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-format", "A value does not have the protocol's form"),
+    RequestValidationError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", "The request does not have the API's form"),
+    BlobError: Row(HTTPStatus.SERVICE_UNAVAILABLE, "blob-unavailable", "A file that should be here cannot be read"),
+    LedgerError: Row(HTTPStatus.SERVICE_UNAVAILABLE, "chain-unavailable", "The chain cannot be asked"),
+    Exception: Row(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "A fault of the aggregator itself"),
+}
+
+_RETRY_SECONDS = "2"
+
+
+def row_of(error: Exception) -> Row:
+    """The table's row for an error."""
+    return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
+
+
+def respond(row: Row, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """The problem document of an error."""
+    problem = Problem(type=f"urn:fairshare:problem/{row.code}", title=row.title, status=row.status, detail=detail)
+    more = {"Retry-After": _RETRY_SECONDS} if row.status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return JSONResponse(problem.model_dump(), row.status, {**more, **(headers or {})}, media_type=MEDIA_TYPE)
+
+
+def problem_responses(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
+    """What a route declares in the OpenAPI document about the errors that it may answer with."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for row in (TABLE[error] for error in (*errors, LedgerError)):
+        known = by_status.setdefault(row.status.value, {"model": Problem, "content": {MEDIA_TYPE: {"examples": {}}}})
+        example = Problem(type=f"urn:fairshare:problem/{row.code}", title=row.title, status=row.status, detail="…")
+        known["content"][MEDIA_TYPE]["examples"][row.code] = {"value": example.model_dump()}
+        known["description"] = ", ".join(known["content"][MEDIA_TYPE]["examples"])
+    return by_status
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error with a problem document."""
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    for family in (AggregatorError, LedgerError, FormatError, SignatureError, CommitmentError):
+        app.add_exception_handler(family, _known)
+    app.add_exception_handler(Exception, _unknown)
+
+
+def _known(request: Request, error: Exception) -> JSONResponse:
+    row = row_of(error)
+    if row.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("cannot answer", path=request.url.path, why=str(error))
+    return respond(row, str(error))
+
+
+def _unknown(request: Request, error: Exception) -> JSONResponse:
+    # Starlette raises it again for the server's log; what it says may be nobody's business.
+    return respond(TABLE[Exception], "the aggregator's log says more; try again later")
+
+
+def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return respond(TABLE[RequestValidationError], _faults(error.errors()))
+
+
+def _faults(errors: Sequence[Any]) -> str:
+    return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in errors)
+
+
+def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return _known(request, refusals.UnknownPage(request.url.path))
+    status = HTTPStatus(error.status_code)
+    row = Row(status, status.phrase.lower().replace(" ", "-"), status.phrase)
+    return respond(row, f"{request.method} {request.url.path}: {status.description}", dict(error.headers or {}))

@@ -1,0 +1,23 @@
+"""What a participant earned."""
+
+from fastapi import APIRouter
+
+from aggregator.service.api import examples
+from aggregator.service.api.problems import problem_responses
+from aggregator.service.api.shared import NodeName, Service, example
+from aggregator.service.refusals import UnknownNode
+from protocol.api import RewardsView
+
+router = APIRouter(prefix="/v1/nodes", tags=["rewards"])
+
+
+@router.get(
+    "/{node}/rewards",
+    summary="What a participant earned",
+    responses={**problem_responses(UnknownNode), **example(examples.REWARDS)},
+)
+def rewards(node: NodeName, service: Service) -> RewardsView:
+    """In base units, as the chain has it: `earned` is of Final rounds, claimed and claimable together; `pending` becomes
+    claimable at `pending_until` unless its round becomes Void.
+    """
+    return service.figures.rewards(service.figures.index(node))

@@ -1,0 +1,145 @@
+"""What nodes send: the signed commitment while a round is open, and its body once it has closed."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Body, Header, Request
+from starlette.requests import ClientDisconnect
+
+from aggregator.blobs import Incoming
+from aggregator.errors import BlobTooLarge
+from aggregator.service.api import examples
+from aggregator.service.api.problems import problem_responses
+from aggregator.service.api.shared import NodeIndex, RoundNumber, Service, example
+from aggregator.service.bodies import expect_body, keep_body
+from aggregator.service.intake import take_commitment
+from aggregator.service.refusals import (
+    BadSalt,
+    JoinedLater,
+    Leaving,
+    NothingCommitted,
+    NotRegistered,
+    NotStaked,
+    SecondUpdate,
+    TooEarly,
+    TooLate,
+    Truncated,
+    UnknownRound,
+    WrongBaseModel,
+    WrongInputs,
+    WrongRound,
+    WrongSigner,
+)
+from protocol.api import CommitRequest, ReceiptView, UploadView
+from protocol.client import SALT_HEADER
+from protocol.errors import BodyError, CommitmentError, FormatError, SignatureError
+from protocol.typed_data import Update
+
+router = APIRouter(prefix="/v1/rounds/{number}", tags=["updates"])
+
+_SALT = re.compile(r"0x[0-9a-fA-F]{64}")
+
+_MEMBERSHIP = (NotRegistered, NotStaked, Leaving, JoinedLater, WrongSigner)
+_CONTENT = (WrongRound, WrongInputs, WrongBaseModel, SecondUpdate, SignatureError, FormatError)
+
+
+@router.post(
+    "/updates",
+    summary="Commit to an update",
+    responses={**problem_responses(UnknownRound, TooLate, *_MEMBERSHIP, *_CONTENT), **example(examples.RECEIPT)},
+)
+def commit(
+    number: RoundNumber,
+    request: Annotated[CommitRequest, Body(openapi_examples={"signed": {"value": examples.COMMIT.model_dump(mode="json")}})],
+    service: Service,
+) -> ReceiptView:
+    """Hand in a signed Update while the round is open. The receipt is given once it is on the aggregator's disk; the same
+    Update again gets the same receipt. A node commits to one update a round.
+    """
+    update = Update(number, request.inputs, request.node, request.base_model, request.parameters, request.samples)
+    kept = take_commitment(service.context, update, request.signature)
+    return ReceiptView(round=number, node=request.node, leaf=kept.leaf, signature=kept.receipt)
+
+
+@router.get(
+    "/updates/{node}",
+    summary="What is here of a node's update",
+    responses={**problem_responses(UnknownRound), **example(examples.UPLOAD)},
+)
+def upload(number: RoundNumber, node: NodeIndex, service: Service) -> UploadView:
+    """How a node that was restarted finds out where it was."""
+    return service.upload(number, node)
+
+
+@router.put(
+    "/bodies/{node}",
+    summary="Reveal the body of a commitment",
+    responses={
+        **problem_responses(
+            UnknownRound, NothingCommitted, TooEarly, TooLate, Truncated, BadSalt, CommitmentError, BodyError, BlobTooLarge
+        ),
+        **example(examples.UPLOAD),
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "description": "The safetensors file of the update: trained minus base.",
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def reveal(
+    number: RoundNumber,
+    node: NodeIndex,
+    request: Request,
+    service: Service,
+    salt: Annotated[
+        str | None, Header(alias=SALT_HEADER, description="The commitment's salt, 0x-hex.", examples=["0x" + "5a" * 32])
+    ] = None,
+) -> UploadView:
+    """Upload the body after the round has closed and before its `reveal_deadline`. It must open the node's commitment and be
+    a safetensors file; a refused one may be sent again. The same one again changes nothing.
+    """
+    limit = service.context.federation.config.rounds.body_bytes
+    stream = request.stream()
+    try:
+        if salt is None or not _SALT.fullmatch(salt):
+            raise BadSalt(SALT_HEADER)
+        expected = await run_sync(expect_body, service.context, number, node, bytes.fromhex(salt[2:]))
+        announced = _announced(request)
+        if announced is not None and announced > limit:
+            raise BlobTooLarge(limit)
+        with service.context.blobs.receive(limit) as incoming:
+            await _receive(stream, incoming, announced)
+            await run_sync(keep_body, service.context, expected, incoming, announced)
+    except Exception:
+        await _drain(stream, limit)
+        raise
+    return UploadView(round=number, node=node, committed=True, revealed=True)
+
+
+def _announced(request: Request) -> int | None:
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdecimal() else None
+
+
+async def _receive(stream: AsyncIterator[bytes], incoming: Incoming, announced: int | None) -> None:
+    try:
+        async for chunk in stream:
+            await run_sync(incoming.write, chunk)
+    except ClientDisconnect:
+        raise Truncated(incoming.size, announced or 0) from None
+
+
+async def _drain(stream: AsyncIterator[bytes], limit: int) -> None:
+    """Read on after a refusal, within bounds: a connection that is closed on a sender loses the reason on its way."""
+    dropped = 0
+    try:
+        async for chunk in stream:
+            dropped += len(chunk)
+            if dropped > limit:
+                return
+    except ClientDisconnect:
+        return

@@ -1,0 +1,172 @@
+"""`fairshare aggregator serve`: puts the parts together, serves HTTP in the main thread and leads rounds in another."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+
+import structlog
+import uvicorn
+from pydantic import BaseModel, ConfigDict
+
+from aggregator.assembly import read_config
+from aggregator.errors import CannotListen, ForeignLedger
+from aggregator.home import AggregatorHome, Settings
+from aggregator.service.api.app import create_app
+from aggregator.service.attestation import ScorerProcess
+from aggregator.service.context import Context, Federation
+from aggregator.service.coordinator import Coordinator
+from aggregator.service.database import open_database, serving
+from aggregator.service.journal import SqlJournal
+from aggregator.service.logs import configure_logging
+from aggregator.service.steps import Steps
+from aggregator.service.store import Store
+from aggregator.service.views import Views
+from aggregator.service.worker import Worker
+from ledger.client import LedgerClient
+from ledger.journal import write_atomically
+from ledger.sender import Sender
+from ledger.wallet import Wallet
+from protocol.founding import read_founding
+
+log = structlog.get_logger()
+
+_BACKLOG = 128
+
+
+class ServiceFile(BaseModel):
+    """`service.json`: where the running service answers. It is removed when the service ends, but not when it is killed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int
+    url: str
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: it would end the process before ours have put things in order."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(home: AggregatorHome, settings: Settings, passphrase: str, announce: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; `announce` hears the URL as soon as connections are taken.
+
+    Raises `HomeError`, `CannotListen`, `DatabaseError`, and what wallet and ledger raise; all of it before anything is served.
+    """
+    configure_logging(settings.log_level)
+    deployment = home.deployment(settings.chain_id)
+    ledger = LedgerClient.open(settings.rpc_url, settings.chain_id, deployment.ledger)
+    federation = read_federation(ledger, home)
+    account = Wallet.open(home.key("aggregator")).unlock(passphrase)
+    _check_roles(ledger, account.address, Wallet.open(home.key("scorer")).address)
+    database = home.database_url(settings)
+    with ExitStack() as stack:
+        stack.enter_context(serving(database))
+        engine = open_database(database)
+        stack.callback(engine.dispose)
+        store = Store(engine)
+        store.belong_to(federation.domain)
+        for unfinished in home.blobs_directory.glob(".incoming-*"):
+            unfinished.unlink()  # of a service that was killed; nobody else writes while we hold the lock
+        context = Context(federation, store, home.blobs(), ledger, account)
+        coordinator, views = assemble_service(context, home, settings, passphrase)
+        server = _Server(uvicorn.Config(create_app(views), log_config=None, access_log=False, lifespan="off"))
+        listener = stack.enter_context(_listen(settings.host, settings.port))
+        stack.enter_context(_signals_end(server))
+        leading = threading.Thread(target=coordinator.run, name="coordinator")
+        leading.start()
+        stack.callback(leading.join)
+        stack.callback(coordinator.stop)
+        url = f"http://{settings.host}:{listener.getsockname()[1]}"
+        stack.enter_context(_service_file(home, url))
+        announce(url)
+        log.info("serving", url=url, federation=federation.config.federation.name, ledger=federation.domain.ledger)
+        server.run(sockets=[listener])
+        log.info("stopping")
+
+
+def assemble_service(context: Context, home: AggregatorHome, settings: Settings, passphrase: str) -> tuple[Coordinator, Views]:
+    """The two halves of a running service over one context: what leads rounds, and what answers."""
+    engine, ledger, blobs = context.store.engine, context.ledger, home.blobs_directory
+    journal = SqlJournal(engine)
+    scorer = ScorerProcess(blobs, home.key("scorer"), settings.rpc_url, context.federation.domain, passphrase)
+    steps = Steps(context, Sender(ledger.web3, context.account, journal), Worker(blobs), scorer)
+    coordinator = Coordinator(context, steps, settings.shards, settings.root_set, settings.poll_seconds)
+    return coordinator, Views(context, journal, lambda: coordinator.trouble)
+
+
+def read_federation(ledger: LedgerClient, home: AggregatorHome) -> Federation:
+    """What the ledger fixed. Raises `ForeignLedger` if that is not what the directory was founded on."""
+    founding = read_founding(home.founding_file)
+    fixed = Federation(
+        domain=ledger.domain,
+        config=read_config(founding.config_hash, home.blobs()),
+        config_hash=ledger.config_hash(),
+        task_hash=ledger.task_hash(),
+        genesis_model=ledger.round(0).model_hash,
+        pool=ledger.pool(),
+        timing=ledger.timing(),
+        token_symbol=ledger.token_symbol(),
+    )
+    for what in ("config_hash", "task_hash", "genesis_model"):
+        founded, deployed = getattr(founding, what), getattr(fixed, what)
+        if founded != deployed:
+            raise ForeignLedger(
+                f"the {what.replace('_', ' ')} of the ledger at {ledger.domain.ledger} is 0x{deployed.hex()}, but "
+                f"{home.founding_file} says 0x{founded.hex()}: restore that file, or check the deployment and rpc_url"
+            )
+    return fixed
+
+
+def _check_roles(ledger: LedgerClient, aggregator: str, scorer: str) -> None:
+    for address, has_role, role in (
+        (aggregator, ledger.is_aggregator(aggregator), "an aggregator"),
+        (scorer, ledger.is_scorer(scorer), "a scorer"),
+    ):
+        if not has_role:
+            raise ForeignLedger(
+                f"{address} is not {role} of the ledger at {ledger.domain.ledger}: restore the key in keys/, "
+                "or have the federation's admin give it the role"
+            )
+
+
+@contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise CannotListen(host, port, error.strerror or str(error)) from error
+    with listener:
+        yield listener
+
+
+@contextmanager
+def _signals_end(server: uvicorn.Server) -> Iterator[None]:
+    """SIGINT and SIGTERM end the server politely, a second one at once."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        server.force_exit = server.should_exit
+        server.should_exit = True
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _service_file(home: AggregatorHome, url: str) -> Iterator[None]:
+    write_atomically(home.service_file, ServiceFile(pid=os.getpid(), url=url).model_dump_json() + "\n")
+    try:
+        yield
+    finally:
+        home.service_file.unlink(missing_ok=True)

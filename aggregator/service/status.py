@@ -1,0 +1,117 @@
+"""What `fairshare aggregator status` says: the rounds as the database has them, and what the last one waits for."""
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy.engine import make_url
+
+from aggregator.home import AggregatorHome
+from aggregator.service.database import open_database
+from aggregator.service.phases import Phase
+from aggregator.service.records import Counts, RoundRecord
+from aggregator.service.server import ServiceFile
+from aggregator.service.store import Store
+
+
+@dataclass(frozen=True)
+class RoundLine:
+    """One round; `accuracy` is the merged model's, None before it is evaluated."""
+
+    round: int
+    phase: str
+    state: str
+    commits: int
+    bodies: int
+    eligible: int
+    accuracy: float | None
+    reason: str | None
+
+    @property
+    def shown_accuracy(self) -> str:
+        """For people."""
+        return "" if self.accuracy is None else f"{100 * self.accuracy:.1f} %"
+
+
+@dataclass(frozen=True)
+class Status:
+    """`url` and `pid` of the service, None if it does not run; rounds newest first."""
+
+    url: str | None
+    pid: int | None
+    rounds: tuple[RoundLine, ...]
+    waiting: str
+
+    def to_json(self) -> dict[str, Any]:
+        """For --json."""
+        return asdict(self)
+
+
+def status_of(home: AggregatorHome) -> Status:
+    """Read the status. Raises `HomeError`, `DatabaseError`."""
+    service = _running(home)
+    url = home.database_url(home.settings())
+    rounds = _rounds(url) if _exists(url) else ()
+    waiting = waiting_for(rounds[0] if rounds else None)
+    return Status(service.url if service else None, service.pid if service else None, rounds, waiting)
+
+
+def waiting_for(last: RoundLine | None) -> str:
+    """A sentence about what happens next."""
+    if last is None or Phase(last.phase).decided:
+        number = 1 if last is None else last.round + 1
+        return f"round {number} opens as soon as enough nodes are eligible"
+    waits = {
+        Phase.OPENING: "is being opened on chain",
+        Phase.OPEN: f"waits for commitments: {last.commits} of {last.eligible} eligible nodes have committed",
+        Phase.CLOSING: "is being closed on chain",
+        Phase.REVEALING: f"waits for bodies: {last.bodies} of {last.commits} are here",
+        Phase.EVALUATING: "is being evaluated",
+        Phase.ATTESTING: "is being replayed by the scorer",
+        Phase.PROPOSING: "is being proposed on chain",
+        Phase.PROPOSED: "waits for its window to pass",
+        Phase.ABANDONING: "is being abandoned on chain",
+        Phase.STALLED: f"cannot be proposed and waits to time out: {last.reason}",
+    }
+    return f"round {last.round} {waits[Phase(last.phase)]}"
+
+
+def _rounds(url: str) -> tuple[RoundLine, ...]:
+    engine = open_database(url)
+    try:
+        store = Store(engine)
+        counts = store.counts()
+        return tuple(_line(store, found, counts.get(found.number, Counts(0, 0))) for found in store.rounds())
+    finally:
+        engine.dispose()
+
+
+def _line(store: Store, found: RoundRecord, counts: Counts) -> RoundLine:
+    return RoundLine(
+        round=found.number,
+        phase=found.phase.value,
+        state=found.phase.state,
+        commits=counts.commits,
+        bodies=counts.bodies,
+        eligible=len(store.roster(found.number)),
+        accuracy=found.accuracy,
+        reason=found.reason,
+    )
+
+
+def _exists(url: str) -> bool:
+    parsed = make_url(url)
+    return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").exists()
+
+
+def _running(home: AggregatorHome) -> ServiceFile | None:
+    try:
+        found = ServiceFile.model_validate_json(home.service_file.read_bytes())
+        os.kill(found.pid, 0)
+    except (FileNotFoundError, ValidationError, ProcessLookupError):
+        return None
+    except PermissionError:
+        pass  # somebody else's process, but it runs
+    return found

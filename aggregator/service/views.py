@@ -1,0 +1,180 @@
+"""What the database and the evidence say, in the form of the API's resources."""
+
+import json
+from collections.abc import Callable
+from functools import lru_cache
+
+from aggregator.assembly import read_task
+from aggregator.service.context import Context
+from aggregator.service.figures import ChainFigures
+from aggregator.service.intake import known_round
+from aggregator.service.journal import SqlJournal
+from aggregator.service.phases import Phase
+from aggregator.service.records import Counts, RoundRecord
+from aggregator.service.refusals import NotYetThere, UnknownModel
+from protocol.api import ConfigView, FederationView, Health, NodeScore, RoundView, ScoresView, TaskView, UploadView
+from protocol.evidence import Access, Evidence, Kind, evidence_from_json
+from protocol.verdicts import Reason, Verdict
+from protocol.version import VERSION
+
+_EVIDENCE_REMEMBERED = 8
+
+
+class Views:
+    """Answers of the API, all of them reads. `trouble` says what the coordinator keeps failing at."""
+
+    def __init__(self, context: Context, journal: SqlJournal, trouble: Callable[[], str | None]) -> None:
+        self.context = context
+        self.figures = ChainFigures(context.ledger, context.federation.pool)
+        self._journal = journal
+        self._trouble = trouble
+        self._seen_block = 0
+        # Evidence is named by its root, so a copy never gets old.
+        self._evidence = lru_cache(_EVIDENCE_REMEMBERED)(self._read_evidence)
+
+    def health(self) -> Health:
+        """Whether the service is up; that it answers at all says so, `status` says what it has trouble with."""
+        trouble = self._trouble()
+        try:
+            self._seen_block = self.figures.block()
+        except Exception as error:  # a probe must be answered whatever the chain does
+            trouble = str(error)
+        return Health(status=trouble or "ok", version=VERSION, block=self._seen_block)
+
+    def federation(self) -> FederationView:
+        """What the federation is, as the chain has it."""
+        fixed, ledger = self.context.federation, self.context.ledger
+        block = self.figures.block()
+        return FederationView(
+            name=fixed.config.federation.name,
+            chain_id=fixed.domain.chain_id,
+            ledger=fixed.domain.ledger,
+            registry=ledger.registry_address,
+            token=ledger.token_address,
+            token_symbol=fixed.token_symbol,
+            pool=fixed.pool,
+            config_hash=fixed.config_hash,
+            task_hash=fixed.task_hash,
+            last_round=ledger.last_round(),
+            latest_final=ledger.latest_final(),
+            node_count=ledger.node_count(),
+            block=block,
+        )
+
+    def config(self) -> ConfigView:
+        """The text whose hash is on chain."""
+        return ConfigView(toml=self.context.blobs.get(self.context.federation.config_hash).decode())
+
+    def task(self) -> TaskView:
+        """The source whose hash is on chain."""
+        source = read_task(self.context.federation.task_hash, self.context.blobs)
+        return TaskView(entry=source.entry, files=source.texts())
+
+    def rounds(self) -> list[RoundView]:
+        """All rounds that have opened, newest first."""
+        block, counts, gas = self.figures.block(), self.context.store.counts(), self._journal.gas()
+        return [
+            self._round(found, counts.get(found.number), gas.get(found.number, 0), block)
+            for found in self.context.store.rounds()
+            if found.phase is not Phase.OPENING
+        ]
+
+    def round(self, number: int) -> RoundView:
+        """One round. Raises `UnknownRound`."""
+        found, block = known_round(self.context, number), self.figures.block()
+        return self._round(found, self.context.store.counts().get(number), self._journal.gas().get(number, 0), block)
+
+    def scores(self, number: int) -> ScoresView:
+        """What every node of a round did and earned: verdicts from the evidence, scores from the chain.
+
+        Raises `UnknownRound`, `NotYetThere`.
+        """
+        found, block = known_round(self.context, number), self.figures.block()
+        evidence, on_chain = self._evidence_of(found, "scores"), self.figures.scores(number)
+        return ScoresView(
+            round=number,
+            state=found.phase.state,
+            denominator=evidence.header.denominator,
+            utility_empty=evidence.header.utility_empty,
+            utility_all=evidence.header.utility_all,
+            evaluation_samples=found.evaluation_samples or 0,
+            nodes=[
+                self._node_score(evidence, node, on_chain[node] if node < len(on_chain) else 0, found.phase)
+                for node in sorted(evidence.by_kind[Kind.VERDICT])
+            ],
+            block=block,
+        )
+
+    def evidence(self, number: int) -> Evidence:
+        """The part of a round's evidence that anyone may see. Raises `UnknownRound`, `NotYetThere`."""
+        return self._evidence_of(known_round(self.context, number), "evidence").visible_to(Access.ANYONE)
+
+    def model(self, name: bytes) -> bytes:
+        """The file of a model that a round started from or ended with. Raises `UnknownModel`."""
+        if name != self.context.federation.genesis_model and not self.context.store.is_public_model(name):
+            raise UnknownModel(name)
+        return self.context.blobs.get(name)
+
+    def upload(self, number: int, node: int) -> UploadView:
+        """What is here of a node's update in a round. Raises `UnknownRound`."""
+        known_round(self.context, number)
+        kept = self.context.store.update(number, node)
+        return UploadView(round=number, node=node, committed=kept is not None, revealed=kept is not None and kept.revealed)
+
+    def _round(self, found: RoundRecord, counts: Counts | None, gas: int, block: int) -> RoundView:
+        assert found.opened_at is not None
+        assert found.commit_deadline is not None
+        is_public = found.final_at is not None
+        return RoundView(
+            round=found.number,
+            state=found.phase.state,
+            parent=found.bound.parent,
+            inputs=found.inputs,
+            base_model=found.bound.base_model,
+            parent_evidence=found.bound.parent_evidence,
+            shards=list(found.bound.shards),
+            root_set=found.bound.root_set,
+            opened_at=found.opened_at,
+            commit_deadline=found.commit_deadline,
+            reveal_deadline=found.reveal_deadline,
+            final_at=found.final_at,
+            update_root=found.update_root,
+            seed=found.seed,
+            evidence_root=found.evidence_root if is_public else None,
+            model=found.model_hash if is_public else None,
+            commits=0 if counts is None else counts.commits,
+            bodies=0 if counts is None else counts.bodies,
+            accuracy=found.accuracy if is_public else None,
+            base_accuracy=found.base_accuracy if is_public else None,
+            gas=gas,
+            minted=self.context.federation.pool if found.phase is Phase.FINAL and found.scores else 0,
+            reason=found.reason,
+            block=block,
+        )
+
+    def _node_score(self, evidence: Evidence, node: int, score: int, phase: Phase) -> NodeScore:
+        leaves = evidence.by_kind
+        verdict, reason = Verdict(leaves[Kind.VERDICT][node].get("verdict")), Reason(leaves[Kind.VERDICT][node].get("reason"))
+        contribution = leaves[Kind.CONTRIBUTION].get(node)
+        return NodeScore(
+            node=node,
+            address=self.figures.owner(node),
+            samples=leaves[Kind.UPDATE][node].get("samples"),
+            verdict=verdict.word,
+            reason=reason.code,
+            sentence=reason.sentence,
+            next_step=reason.next_step,
+            weight=leaves[Kind.VERDICT][node].get("weight"),
+            contribution=0 if contribution is None else contribution.get("contribution"),
+            standard_error=0 if contribution is None else contribution.get("standard_error"),
+            score=score,
+            reward=0 if phase is Phase.VOID else self.figures.worth(score),
+        )
+
+    def _evidence_of(self, found: RoundRecord, what: str) -> Evidence:
+        if found.final_at is None or found.evidence_root is None:
+            raise NotYetThere(found.number, what, found.phase.state)
+        return self._evidence(found.evidence_root)
+
+    def _read_evidence(self, root: bytes) -> Evidence:
+        return evidence_from_json(json.loads(self.context.blobs.get(root)))
