@@ -14,6 +14,8 @@ from ledger.errors import ChainUnavailable, WrongChain
 TIMEOUT = 30.0
 """Seconds that a node has for one answer."""
 
+_NO_NODE = "what answers there is no Ethereum node"
+
 
 class ChainProvider(HTTPProvider):
     """web3's HTTP provider, but that nobody answering is `ChainUnavailable`, whoever asks what."""
@@ -32,11 +34,14 @@ class ChainProvider(HTTPProvider):
         Raises `ChainUnavailable`.
         """
         try:
-            return super().make_request(method, params)
+            answer = super().make_request(method, params)
         except requests.RequestException as error:
             raise ChainUnavailable(self.url, _reason(error)) from error
-        except json.JSONDecodeError as error:
-            raise ChainUnavailable(self.url, "what answers there is no Ethereum node") from error
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ChainUnavailable(self.url, _NO_NODE) from error
+        if not isinstance(answer, dict):
+            raise ChainUnavailable(self.url, _NO_NODE)
+        return answer
 
 
 def connect(rpc_url: str, chain_id: int) -> Web3:
@@ -49,7 +54,7 @@ def connect(rpc_url: str, chain_id: int) -> Web3:
     try:
         found = web3.eth.chain_id
     except (Web3RPCError, BadResponseFormat) as error:
-        raise ChainUnavailable(rpc_url, "what answers there is no Ethereum node") from error
+        raise ChainUnavailable(rpc_url, _NO_NODE) from error
     if found != chain_id:
         raise WrongChain(rpc_url, expected=chain_id, found=found)
     return web3

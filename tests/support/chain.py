@@ -178,7 +178,7 @@ class LocalChain:
         miner = account("miner")
         first = self.web3.eth.get_transaction_count(miner.address)
         for nonce in range(first, first + blocks):
-            nothing = {
+            nothing: dict[str, Any] = {
                 "chainId": self.chain_id,
                 "nonce": nonce,
                 "to": miner.address,
