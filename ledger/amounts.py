@@ -1,11 +1,12 @@
 """Money as people write it. Coin and tokens both have 18 decimals; inside, they are integers of the smallest unit."""
 
-from decimal import Decimal, InvalidOperation, localcontext
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 
 from protocol.errors import FormatError
 
 DECIMALS = 18
-_DIGITS = 78  # of 2^256, the largest amount there is
+# Has the digits of 2^256, the largest amount there is, and rounds nothing away in silence.
+_EXACT = Context(prec=78, traps=[InvalidOperation, Overflow, Inexact])
 
 
 def parse_amount(text: str) -> int:
@@ -16,16 +17,15 @@ def parse_amount(text: str) -> int:
     >>> parse_amount("2.5")
     2500000000000000000
     """
-    with localcontext(prec=_DIGITS):
-        try:
-            units = Decimal(text).scaleb(DECIMALS)
-        except InvalidOperation:
-            raise FormatError(f"{text!r} is not a decimal number") from None
-        if not units.is_finite() or not 0 < units < 1 << 256:
-            raise FormatError(f"{text!r} is not a positive amount")
-        if units != units.to_integral_value():
-            raise FormatError(f"{text!r} has more than {DECIMALS} decimals")
-        return int(units)
+    try:
+        units = Decimal(text).scaleb(DECIMALS, _EXACT)
+    except ArithmeticError:
+        raise FormatError(f"{text!r} is not an amount: a positive decimal number is") from None
+    if not units.is_finite() or not 0 < units < 1 << 256:
+        raise FormatError(f"{text!r} is not a positive amount")
+    if units != units.to_integral_value():
+        raise FormatError(f"{text!r} has more than {DECIMALS} decimals")
+    return int(units)
 
 
 def show_amount(units: int) -> str:
