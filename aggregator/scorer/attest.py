@@ -4,7 +4,6 @@ Only the chain is believed: round, roster, seed and hashes are read from it, and
 """
 
 from eth_account.signers.local import LocalAccount
-from eth_utils.crypto import keccak
 
 from aggregator.assembly import RoundReferences, SubmissionReference, assemble, read_evidence
 from aggregator.blobs import BlobStore
@@ -14,7 +13,7 @@ from ledger.client import LedgerClient
 from ledger.records import RoundState
 from protocol.evidence import Evidence, Input, Kind
 from protocol.inputs import BoundInputs, round_seed
-from protocol.shares import pack_scores
+from protocol.shares import pack_scores, scores_hash
 from protocol.trees import NODE_TREE_DEPTH, tree_root
 from protocol.typed_data import Attestation, Update
 
@@ -27,8 +26,8 @@ def attest(ledger: LedgerClient, blobs: BlobStore, round_number: int, evidence_r
     published = read_evidence(evidence_root, blobs)
     references = references_from(published, ledger, round_number)
     outcome = replay(assemble(references, blobs), published)
-    scores_hash = keccak(pack_scores(outcome.scores))
-    attestation = Attestation(round_number, references.seed, evidence_root, scores_hash, outcome.model_hash)
+    hashed = scores_hash(pack_scores(outcome.scores))
+    attestation = Attestation(round_number, references.seed, evidence_root, hashed, outcome.model_hash)
     return attestation.sign(ledger.domain, account)
 
 
