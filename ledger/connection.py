@@ -14,6 +14,7 @@ from ledger.errors import ChainUnavailable, WrongChain
 TIMEOUT = 30.0
 """Seconds that a node has for one answer."""
 
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _NO_NODE = "what answers there is no Ethereum node"
 
 
@@ -24,8 +25,12 @@ class ChainProvider(HTTPProvider):
     global_ccip_read_enabled = False
 
     def __init__(self, url: str) -> None:
+        options: dict[str, Any] = {"timeout": TIMEOUT}
+        if any(f"//{host}" in url for host in _LOOPBACK):
+            # A proxy named by the environment cannot reach this machine's own loopback.
+            options["proxies"] = {"no_proxy": ",".join(_LOOPBACK)}
         # No retries here: who calls knows whether and how long to wait.
-        super().__init__(url, request_kwargs={"timeout": TIMEOUT}, exception_retry_configuration=None)
+        super().__init__(url, request_kwargs=options, exception_retry_configuration=None)
         self.url = url
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:

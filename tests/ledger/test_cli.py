@@ -102,8 +102,7 @@ def test_chain_serves_until_interrupted_and_keeps_everything(tmp_path: Path) -> 
         "--port",
         "0",
     ]
-    balances = []
-    for wei in (10 * COIN, 20 * COIN):
+    for _ in range(2):
         with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout is not None
@@ -111,14 +110,12 @@ def test_chain_serves_until_interrupted_and_keeps_everything(tmp_path: Path) -> 
                 assert (started["schema_version"], started["chain_id"]) == (1, LOCAL_CHAIN_ID)
                 got = result("fund", SOMEBODY, "--rpc-url", started["rpc_url"], "--chain-home", tmp_path / "home")
                 assert (got["address"], got["amount"]) == (SOMEBODY, str(10 * COIN))
-                balances.append(wei)
             finally:
                 process.send_signal(signal.SIGINT)
                 rest, errors = process.communicate(timeout=20)
             assert (process.returncode, rest, errors) == (0, "", "")
     with LocalChain(tmp_path / "home") as chain:
         assert chain.web3.eth.get_balance(SOMEBODY) == 20 * COIN
-    assert len(balances) == 2
 
 
 def test_chain_on_a_port_in_use(tmp_path: Path) -> None:

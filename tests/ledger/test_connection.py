@@ -75,6 +75,16 @@ def test_what_is_no_node_is_chain_unavailable(status: int, body: bytes) -> None:
         connect(url, 1)
 
 
+def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(chain: LocalChain, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with answering(200, b'{"jsonrpc":"2.0","id":0,"result":"0x1"}') as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy)
+        assert connect(chain.url, chain.chain_id).eth.chain_id == chain.chain_id
+        assert connect("http://chain.example", 1).eth.chain_id == 1, "the proxy answers for everybody else"
+
+
 @pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1:1", "http://", "http://[::1"])
 def test_what_is_no_url_is_chain_unavailable(url: str) -> None:
     with pytest.raises(ChainUnavailable):
