@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,7 +97,7 @@ def _render(name: str, compiled: dict[str, Any], settings: dict[str, Any], immut
         "storageLayout": _without_ids(compiled["storageLayout"]),
         "solc": metadata["compiler"]["version"],
         "settings": settings,
-        "sourceSha256": _source_hash(metadata["sources"]),
+        "sourceSha256": source_hash(metadata["sources"]),
     }
     return json.dumps(artifact, indent=1, sort_keys=True) + "\n"
 
@@ -119,8 +119,8 @@ def _without_ids(layout: Any) -> Any:
     return _DECLARATION_ID.sub(r"\1", layout) if isinstance(layout, str) else layout
 
 
-def _source_hash(paths: dict[str, Any]) -> str:
-    """SHA-256 over path, zero byte and SHA-256 of the content of each source that the contract is made of, by path."""
+def source_hash(paths: Iterable[str]) -> str:
+    """SHA-256 over path, zero byte and SHA-256 of the content of each source below `contracts/`, by path."""
     whole = hashlib.sha256()
     for path in sorted(paths):
         whole.update(path.encode() + b"\0" + hashlib.sha256((CONTRACTS / path).read_bytes()).digest())
