@@ -1,0 +1,211 @@
+"""A founded, deployed federation with its aggregator's service, and participants whose updates are made by hand.
+
+stage         Stage: chain, contracts and federation directory; nobody joined, nothing served. Founded once a session.
+served        Service: the real API over the real store and chain, in threads of this process
+"""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uvicorn
+from numpy.typing import NDArray
+
+from aggregator.founding import Wishes, found
+from aggregator.home import AggregatorHome
+from aggregator.service.api.app import create_app
+from aggregator.service.context import Context
+from aggregator.service.coordinator import Coordinator
+from aggregator.service.database import open_database
+from aggregator.service.phases import Phase
+from aggregator.service.server import assemble_service, read_federation
+from aggregator.service.store import Store
+from aggregator.template import with_values
+from ledger.client import LedgerClient
+from ledger.deployment import Deployment, deployment_path
+from ledger.wallet import Wallet
+from protocol.api import RoundView
+from protocol.client import FederationClient
+from protocol.errors import ServiceRefused
+from protocol.config import parse_config
+from protocol.founding import FoundingFile
+from protocol.parameters import encode_parameters
+from protocol.typed_data import Update
+from protocol.update import body_hash, commitment
+from tests.support.chain import CONFIG, PASSPHRASE, LocalChain, LocalFederation, account
+
+JOINED = 2
+MAX_SAMPLES = 1000
+SALT = b"\x5a" * 32
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A federation directory and the chain that its contracts are on."""
+
+    home: AggregatorHome
+    federation: LocalFederation
+
+    @property
+    def chain(self) -> LocalChain:
+        return self.federation.chain
+
+    @property
+    def ledger(self) -> LedgerClient:
+        return self.federation.client
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service that answers at `client.url`; its coordinator takes a turn only when the test says so."""
+
+    stage: Stage
+    context: Context
+    coordinator: Coordinator
+    client: FederationClient
+
+    def turn(self, times: int = 1) -> None:
+        """Let the coordinator take turns."""
+        for _ in range(times):
+            self.coordinator.turn()
+
+    def open_round(self, nodes: int = 2) -> RoundView:
+        """Have nodes join until there are so many, and the next round open."""
+        for number in range(self.stage.ledger.node_count(), nodes):
+            self.stage.federation.join(number, MAX_SAMPLES)
+        self.turn(2)
+        return self.client.rounds()[0]
+
+    def commit(self, *sent: "Sent") -> None:
+        """Hand in commitments."""
+        for one in sent:
+            self.client.commit(one.update, one.signature)
+
+    def reveal(self, *sent: "Sent") -> None:
+        """Upload bodies."""
+        for one in sent:
+            self.client.reveal(one.update.round, one.update.node, one.salt, one.body)
+
+    def phase(self, number: int) -> Phase:
+        """Where a round stands in the database."""
+        found = self.context.store.round(number)
+        assert found is not None
+        return found.phase
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One node's update for a round, made by hand."""
+
+    update: Update
+    signature: bytes
+    body: bytes
+    salt: bytes = SALT
+
+
+def make_update(service: Service, view: RoundView, node: int, body: bytes | None = None, **changes: object) -> Sent:
+    """An update signed by `signer NODE` over `body`, an untrained one by default; `changes` replace fields before."""
+    domain = service.stage.ledger.domain
+    body = encode_parameters(small_update(node)) if body is None else body
+    fields = {
+        "round": view.round,
+        "inputs": view.inputs,
+        "node": node,
+        "base_model": view.base_model,
+        "parameters": commitment(domain.separator, view.round, node, SALT, body_hash(body)),
+        "samples": 100,
+    }
+    update = Update(**{**fields, **changes})  # type: ignore[arg-type] # fields of several types
+    return Sent(update, update.sign(domain, account(f"signer {node}")), body)
+
+
+LAYOUT = {"0.weight": (32, 64), "0.bias": (32,), "2.weight": (10, 32), "2.bias": (10,)}
+
+
+def small_update(seed: int) -> dict[str, NDArray[np.float32]]:
+    """An update of the digits' model that is not trained."""
+    random = np.random.RandomState(seed)
+    return {name: (random.standard_normal(shape) * 0.01).astype(np.float32) for name, shape in LAYOUT.items()}
+
+
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FoundingFile, Deployment]:
+    """A directory with `federation` (a federation directory) and `chain` (with it deployed)."""
+    directory = tmp_path_factory.mktemp("founded")
+    home = AggregatorHome(directory / "federation")
+    for name in ("operator", "aggregator", "scorer"):
+        Wallet.create(home.key(name), PASSPHRASE, bytes(account(name).key), scrypt_n=2)
+    home.federation_file.write_text(CONFIG)
+    founding = found(home, Wishes(task="digits"), PASSPHRASE).file
+    with LocalChain(directory / "chain") as chain:
+        federation = LocalFederation.deployed(chain, parse_config(CONFIG), founding)
+        for number in range(JOINED):
+            federation.join(number, MAX_SAMPLES)
+        deployment = federation.deployment
+        path = deployment_path(home.path, chain.chain_id)
+    path.parent.mkdir()
+    path.write_text(deployment.model_dump_json())
+    return directory, founding, deployment
+
+
+@pytest.fixture
+def stage(founded: tuple[Path, FoundingFile, Deployment], tmp_path: Path) -> Iterator[Stage]:
+    """A copy of it for one test, the chain served."""
+    template, founding, deployment = founded
+    shutil.copytree(template, tmp_path / "stage")
+    home = AggregatorHome(tmp_path / "stage" / "federation")
+    with LocalChain(tmp_path / "stage" / "chain") as chain:
+        home.settings_file.write_text(with_values(home.settings_file.read_text(), {"rpc_url": chain.url, "port": 0}))
+        yield Stage(home, LocalFederation(chain, parse_config(CONFIG), founding, deployment))
+
+
+@pytest.fixture
+def served(stage: Stage) -> Iterator[Service]:
+    """The stage's service."""
+    with serve(stage) as service:
+        yield service
+
+
+def problem(call: Callable[[], object]) -> tuple[int, str]:
+    """Status and code of the problem that a request is refused with."""
+    with pytest.raises(ServiceRefused) as caught:
+        call()
+    return caught.value.status, caught.value.code
+
+
+@contextmanager
+def serve(stage: Stage) -> Iterator[Service]:
+    """Put the service together as `server.run` does, but with turns in the test's hand."""
+    home, settings = stage.home, stage.home.settings()
+    with ExitStack() as stack:
+        engine = open_database(home.database_url(settings))
+        stack.callback(engine.dispose)
+        store = Store(engine)
+        ledger = LedgerClient.open(settings.rpc_url, settings.chain_id, stage.federation.deployment.ledger)
+        federation = read_federation(ledger, home)
+        store.belong_to(federation.domain)
+        context = Context(federation, store, home.blobs(), ledger, account("aggregator"))
+        coordinator, views = assemble_service(context, home, settings, PASSPHRASE)
+        stack.callback(coordinator.stop)
+        url = stack.enter_context(_answering(uvicorn.Config(create_app(views), log_config=None, lifespan="off", port=0)))
+        client = stack.enter_context(FederationClient(url))
+        yield Service(stage, context, coordinator, client)
+
+
+@contextmanager
+def _answering(config: uvicorn.Config) -> Iterator[str]:
+    server, listener = uvicorn.Server(config), config.bind_socket()
+    listener.listen()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
