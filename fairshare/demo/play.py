@@ -13,32 +13,41 @@ from fairshare.demo.stage import Stage, set_up
 from ledger.records import RoundState
 from ledger.sender import MemoryJournal, Sender
 from node.earnings import earnings
-from protocol.terminal import note
+from protocol.terminal import fail, note
 
-_ROUND_SECONDS = 120.0
+_ROUND_SECONDS = 180.0
+_INTERRUPTED = 130
+"""The exit code of a shell's command that was ended by Ctrl-C."""
 
 
 def play(keep: bool, report: Path | None, rounds: int) -> None:
     """Run the demo. Raises `DemoError` if a process ends or a round does not."""
     if report is not None and not report.parent.is_dir():
         raise DemoError(f"the report cannot be written: {report.parent} is not a directory")
+    try:
+        with tempfile.TemporaryDirectory(prefix="fairshare-demo-") as name:
+            _perform(Path(name), keep, report, rounds)
+    except KeyboardInterrupt:
+        fail("stopped; every process was ended and every file removed", _INTERRUPTED)
+
+
+def _perform(directory: Path, keep: bool, report: Path | None, rounds: int) -> None:
     passphrase = secrets.token_hex(16)
-    with tempfile.TemporaryDirectory(prefix="fairshare-demo-") as name:
-        directory = Path(name)
-        (directory / "logs").mkdir()
-        processes = Processes(directory / "logs", {"FAIRSHARE_PASSPHRASE": passphrase})
-        with all_ended(processes):
-            note(f"a federation of real processes in {directory} (logs in {directory / 'logs'})")
-            stage = set_up(directory, passphrase, processes, _say)
-            final = _watch(stage, processes, rounds)
-            _claim(stage, final, passphrase)
-            findings = gather(stage.client, stage.ledger, stage.players, final)
-            if report is not None:
-                report.write_text(json.dumps(as_document(findings), indent=2) + "\n")
-            show(findings)
-            _epilogue(stage, findings, keep, report)
-            if keep:
-                _stay(processes)
+    (directory / "logs").mkdir()
+    processes = Processes(directory / "logs", {"FAIRSHARE_PASSPHRASE": passphrase})
+    with all_ended(processes):
+        note(f"a federation of real processes in {directory} (logs in {directory / 'logs'})")
+        stage = set_up(directory, passphrase, processes, _say)
+        final = _watch(stage, processes, rounds)
+        _claim(stage, final, passphrase)
+        findings = gather(stage.client, stage.ledger, stage.players, final)
+        if report is not None:
+            report.write_text(json.dumps(as_document(findings), indent=2) + "\n")
+        show(findings)
+        _epilogue(stage, findings, keep, report)
+        while keep:
+            processes.check()
+            time.sleep(0.5)
 
 
 def _watch(stage: Stage, processes: Processes, rounds: int) -> list[int]:
@@ -46,7 +55,7 @@ def _watch(stage: Stage, processes: Processes, rounds: int) -> list[int]:
     final: list[int] = []
     number = 1
     while len(final) < rounds:
-        state = processes.wait_for(f"the end of round {number}", partial(_decided, stage, number), _ROUND_SECONDS)
+        state = processes.wait_for(f"the end of round {number}", partial(_decided, stage, number), _ROUND_SECONDS, pause=0.5)
         view = stage.client.round(number)
         accuracy = "" if view.accuracy is None else f", accuracy {100 * view.accuracy:.1f} %"
         _say(f"round {number} is {state}{accuracy}")
@@ -89,16 +98,8 @@ def _epilogue(stage: Stage, findings: Findings, keep: bool, report: Path | None)
         f"  fairshare ledger status --federation {stage.home.path}\n"
         f"  fairshare node rewards {directory / next(iter(stage.players.values())).name}"
     )
-
-
-def _stay(processes: Processes) -> None:
-    note("\nleft running; Ctrl-C ends and removes everything")
-    try:
-        while True:
-            processes.check()
-            time.sleep(0.5)
-    except KeyboardInterrupt:
-        note("stopping")
+    if keep:
+        note("\neverything is left running; Ctrl-C ends and removes it")
 
 
 def _say(sentence: str) -> None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 _GRACE_SECONDS = 10.0
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -43,15 +44,15 @@ class Processes:
                 start_new_session=True,
             )
 
-    def wait_for(self, what: str, ready: Callable[[], _T | None], seconds: float) -> _T:
-        """Poll until `ready` gives something. Raises `DemoError` if a process ends, or at the end of the time."""
+    def wait_for(self, what: str, ready: Callable[[], _T | None], seconds: float, pause: float = 0.1) -> _T:
+        """Poll every `pause` seconds until `ready` gives something. Raises `DemoError` if a process ends, or after `seconds`."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             found = ready()
             if found is not None:
                 return found
             self.check()
-            time.sleep(0.1)
+            time.sleep(pause)
         raise DemoError(f"{what} did not happen within {seconds:.0f} seconds: see the logs in {self.logs}")
 
     def check(self) -> None:
@@ -78,19 +79,21 @@ class Processes:
 
 @contextmanager
 def all_ended(processes: Processes) -> Iterator[None]:
-    """End every process on the way out, whether the demo is done, failed, was interrupted or was told to terminate."""
+    """End every process on the way out, whether the demo is done, failed, or was told to stop by SIGINT or SIGTERM."""
 
-    def terminate(number: int, frame: object) -> None:
+    def interrupt(number: int, frame: object) -> None:
+        # From here on, further signals must not leave half of them running.
+        for stopping in _STOPPING:
+            signal.signal(stopping, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, terminate)
+    # Set even where SIGINT came in ignored, as it does for a shell's background jobs.
+    before = {stopping: signal.signal(stopping, interrupt) for stopping in _STOPPING}
     try:
         yield
     finally:
-        # A second Ctrl-C must not leave half of them running.
-        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            processes.stop()
-        finally:
-            signal.signal(signal.SIGINT, interrupt)
-            signal.signal(signal.SIGTERM, before)
+        for stopping in _STOPPING:
+            signal.signal(stopping, signal.SIG_IGN)
+        processes.stop()
+        for stopping, handler in before.items():
+            signal.signal(stopping, handler)

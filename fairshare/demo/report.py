@@ -54,15 +54,16 @@ def as_document(findings: Findings) -> dict[str, Any]:
 def show(findings: Findings) -> None:
     """The two tables: what each participant did and earned, and how each round went."""
     table(
-        ("node", "role", "samples", "verdicts", "contribution", "score", "tokens", "reason"),
+        ("node", "role", "data", "contribution", "score", "tokens", "verdicts"),
         [_node_row(address, player, findings) for address, player in findings.players.items()],
-        title="Participants: contribution (± standard error) and score summed over the rounds, tokens read from the chain",
+        title="Participants: contribution ± standard error in percent of a perfect model,\n"
+        "and score, summed over the rounds; tokens as the chain holds them",
     )
     note("")
     table(
         ("round", "state", "accuracy", "refused", "gas", "minted"),
         [_round_row(view, scores, findings) for view, scores in findings.rounds],
-        title="Rounds: accuracy of the merged model on the evaluation shard, which no node has",
+        title="Rounds: accuracy of the merged model on data that no node has",
     )
 
 
@@ -100,17 +101,15 @@ def _node_row(address: str, player: Player, findings: Findings) -> tuple[object,
     parts = [(node, _percent(node.contribution, scores), _percent(node.standard_error, scores)) for scores, node in rows]
     contribution = sum(part for _, part, _ in parts)
     error = sum(part**2 for _, _, part in parts) ** 0.5
-    verdicts = Counter(node.verdict for _, node in rows)
-    refused = [node for _, node in rows if node.weight == 0] or [node for _, node in rows]
+    verdicts = Counter((node.verdict, node.reason) for _, node in rows)
     return (
         player.name,
         player.role,
         max((node.samples for _, node in rows), default=0),
-        ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()) or "none",
-        f"{contribution:+.2f} ± {error:.2f} %",
-        f"{sum(node.score for _, node in rows):,}",
+        f"{contribution:+.2f} ± {error:.2f}",
+        sum(node.score for _, node in rows),
         f"{findings.balances[address] / TOKEN_UNIT:,.2f}",
-        refused[-1].reason if refused else "",
+        ", ".join(f"{count} {verdict} ({reason})" for (verdict, reason), count in verdicts.items()),
     )
 
 

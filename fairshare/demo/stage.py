@@ -39,7 +39,7 @@ _SCRYPT = 2**12
 
 _TERMS: Mapping[str, str | int | list[str]] = {
     "momentum": "0.9",
-    "epochs": 2,
+    "epochs": 4,
     "minimum_commits": len(CAST),
     "commit_seconds": 120,
     "reveal_seconds": 60,

@@ -1,0 +1,1 @@
+"""Whole federations of real processes."""
