@@ -16,6 +16,7 @@ from web3 import Web3
 from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
 from web3.types import TxParams, TxReceipt, Wei
 
+from ledger.amounts import show_amount
 from ledger.errors import ChainRefused, Reverted, StillPending, TransactionRefused
 from ledger.records import Call
 from ledger.reverts import chain_errors, decode_revert
@@ -213,8 +214,8 @@ class Sender:
     def _check_coin(self, balance: int, needed: int, what: str) -> None:
         if balance < needed:
             raise TransactionRefused(
-                f"{what}: {self.address} has {Web3.from_wei(balance, 'ether')} coin and may need up to "
-                f"{Web3.from_wei(needed, 'ether')}; fund it (on the local chain: `fairshare ledger fund {self.address}`)"
+                f"{what}: {self.address} has {show_amount(balance)} coin and may need up to "
+                f"{show_amount(needed)}; fund it (on the local chain: `fairshare ledger fund {self.address}`)"
             )
 
     def _receipt(self, entry: Entry) -> TxReceipt | None:

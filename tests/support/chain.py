@@ -25,9 +25,10 @@ A process of its own reaches the chain by `chain.url` and `chain.chain_id`, a fe
 
 import shutil
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import pytest
 from eth_account import Account
@@ -133,27 +134,21 @@ def founding(
     )
 
 
-class LocalChain:
-    """A served chain with its database in `directory`; a context manager. Its clock stands, but each block takes a second."""
+class TestChain:
+    """A chain at a URL, whichever program serves it, and the test accounts' way to send to it."""
 
+    __test__ = False
     chain_id = LOCAL_CHAIN_ID
 
-    def __init__(self, directory: Path) -> None:
-        self.database = directory / "chain.sqlite"
-        self._time = START
-        alloc: dict[str, int] = {account(name).address: 1000 * COIN for name in ACCOUNTS}
-        self._server = ChainServer(self.database, port=0, alloc=alloc, clock=lambda: self._time)
-        self.url = self._server.url
+    def __init__(self, url: str) -> None:
+        self.url = url
         self._senders: dict[str, Sender] = {}
         self._numbers = count()
 
-    def __enter__(self) -> Self:
-        self._server.__enter__()
-        self.web3: Web3 = connect(self.url, self.chain_id)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.__exit__()
+    @cached_property
+    def web3(self) -> Web3:
+        """A connection of this process."""
+        return connect(self.url, self.chain_id)
 
     def sender(self, name: str) -> Sender:
         """The one Sender of a test account in this process."""
@@ -167,32 +162,53 @@ class LocalChain:
 
     def advance(self, seconds: int) -> None:
         """Move the chain's clock ahead; no block is mined by it."""
+        self.web3.provider.make_request("evm_increaseTime", [hex(seconds)])  # type: ignore[arg-type] # not in web3's list
+
+    def mine(self, blocks: int) -> None:
+        """Have so many blocks, of one transaction that does nothing each."""
+        miner = account("miner")
+        first = self.web3.eth.get_transaction_count(miner.address)
+        for nonce in range(first, first + blocks):
+            nothing: dict[str, Any] = {"nonce": nonce, "to": miner.address, "gas": 21_000, "gasPrice": 10**12, "value": 0}
+            signed = miner.sign_transaction({**nothing, "chainId": self.chain_id})
+            self.web3.eth.send_raw_transaction(signed.raw_transaction)
+
+
+ChainT = TypeVar("ChainT", bound=TestChain)
+
+
+class LocalChain(TestChain):
+    """A served chain with its database in `directory`; a context manager. Its clock stands, but each block takes a second."""
+
+    def __init__(self, directory: Path) -> None:
+        self.database = directory / "chain.sqlite"
+        self._time = START
+        alloc: dict[str, int] = {account(name).address: 1000 * COIN for name in ACCOUNTS}
+        self._server = ChainServer(self.database, port=0, alloc=alloc, clock=lambda: self._time)
+        super().__init__(self._server.url)
+
+    def __enter__(self) -> Self:
+        self._server.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.__exit__()
+
+    def advance(self, seconds: int) -> None:
+        """Move the chain's clock ahead; no block is mined by it."""
         self.advance_to(int(self.web3.eth.get_block("pending")["timestamp"]) + seconds)
 
     def advance_to(self, timestamp: int) -> None:
         """Move the chain's clock ahead to a second; it never goes behind the latest block's."""
         self._time = timestamp
 
-    def mine(self, blocks: int) -> None:
-        """Have so many empty-handed blocks, a second each."""
-        miner = account("miner")
-        first = self.web3.eth.get_transaction_count(miner.address)
-        for nonce in range(first, first + blocks):
-            nothing: dict[str, Any] = {
-                "chainId": self.chain_id,
-                "nonce": nonce,
-                "to": miner.address,
-                "gas": 21_000,
-                "gasPrice": 10**12,
-                "value": 0,
-            }
-            self.web3.eth.send_raw_transaction(miner.sign_transaction(nothing).raw_transaction)
 
+class TestFederation(Generic[ChainT]):
+    """A federation on a chain, with everybody's keys in hand."""
 
-class LocalFederation:
-    """A federation on a local chain, with everybody's keys in hand."""
+    __test__ = False
 
-    def __init__(self, chain: LocalChain, config: FederationConfig, founded: FoundingFile, deployment: Deployment) -> None:
+    def __init__(self, chain: ChainT, config: FederationConfig, founded: FoundingFile, deployment: Deployment) -> None:
         self.chain = chain
         self.config = config
         self.founding = founded
@@ -200,7 +216,7 @@ class LocalFederation:
         self.client = LedgerClient(chain.web3, deployment.ledger)
 
     @classmethod
-    def deployed(cls, chain: LocalChain, config: FederationConfig, founded: FoundingFile) -> Self:
+    def deployed(cls, chain: ChainT, config: FederationConfig, founded: FoundingFile) -> Self:
         """Deploy by the operator's account."""
         return cls(chain, config, founded, deploy(chain.web3, chain.sender("operator"), config, founded))
 
@@ -265,6 +281,9 @@ class LocalFederation:
         path.parent.mkdir(exist_ok=True)
         path.write_text(self.deployment.model_dump_json())
         return directory
+
+
+LocalFederation = TestFederation[LocalChain]
 
 
 @pytest.fixture
