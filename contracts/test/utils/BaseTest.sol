@@ -71,7 +71,7 @@ abstract contract BaseTest is Test {
         });
     }
 
-    /// @dev The private key of the i-th scorer by ascending address, of up to 31.
+    /// @dev The private key of the i-th of the four scorers, by ascending address.
     function _scorerKey(uint256 i) internal pure returns (uint256) {
         return _sortedKeys(4)[i];
     }
