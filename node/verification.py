@@ -7,7 +7,7 @@ from node.settings import NodeSettings
 from protocol.api import ReceiptView, RoundView
 from protocol.client import FederationClient
 from protocol.errors import FormatError, SignatureError
-from protocol.evidence import Kind, Leaf
+from protocol.evidence import update_leaf
 from protocol.inputs import BoundInputs
 from protocol.parameters import Parameters, TensorLayout, model_hash, read_parameters
 from protocol.typed_data import Receipt, Update
@@ -47,26 +47,12 @@ def fetch_base(client: FederationClient, round_number: int, expected: bytes, lay
     return base
 
 
-def update_leaf(update: Update, signature: bytes, federation: bytes) -> bytes:
-    """Hash of the leaf that this signed Update must get in the round's update tree."""
-    values = (
-        update.round,
-        update.inputs,
-        update.node,
-        update.base_model,
-        update.parameters,
-        update.samples,
-        signature,
-    )
-    return Leaf(Kind.UPDATE, update.node, values).hash(federation)
-
-
 def check_receipt(view: ReceiptView, update: Update, signature: bytes, ledger: LedgerClient) -> None:
     """Raise `ReceiptInvalid` unless an aggregator of the federation promises exactly this signed Update's leaf.
 
     Such a receipt is what proves a fault of the aggregator should the leaf be missing when the round closes.
     """
-    leaf = update_leaf(update, signature, ledger.domain.separator)
+    leaf = update_leaf(update, signature).hash(ledger.domain.separator)
     if (view.round, view.node) != (update.round, update.node):
         raise ReceiptInvalid(update.round, f"it is for node {view.node} in round {view.round}, this is node {update.node}")
     if view.leaf != leaf:

@@ -1,6 +1,7 @@
 """A small aggregator over real sockets: it serves the resources of protocol.api for a LocalFederation, honestly unless told.
 
-`tamper` changes an answer, `on_request` is called when a request arrives, `down` and `up` close and reopen the very port.
+`tamper` changes an answer, `on_request` is called before a request is served and `on_answer` after it; `down` and `up` close
+and reopen the very port.
 """
 
 import json
@@ -54,8 +55,9 @@ class Service:
     models: dict[bytes, bytes]
     commits: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
     bodies: dict[tuple[int, int], list[tuple[str, bytes]]] = field(default_factory=dict)
-    tamper: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
-    on_request: dict[str, Callable[[], None]] = field(default_factory=dict)
+    tamper: dict[str, Callable[[Any], Resource | bytes]] = field(default_factory=dict)
+    on_request: dict[str, Callable[[], object]] = field(default_factory=dict)
+    on_answer: dict[str, Callable[[], object]] = field(default_factory=dict)
     signer: str = "aggregator"
 
     def __post_init__(self) -> None:
@@ -90,7 +92,8 @@ class Service:
             for (wanted, pattern), handler in _ROUTES.items():
                 if wanted == method and (match := re.fullmatch(pattern, path)):
                     answered = handler(self, *match.groups(), *((body, salt) if method != "GET" else ()))
-                    return self.tamper.get(key, lambda honest: honest)(answered)
+                    self.on_answer.get(key, lambda: None)()
+                    return answered if key not in self.tamper else self.tamper[key](answered)
         raise Refused(404, "unknown-page")
 
     def _health(self) -> Resource:

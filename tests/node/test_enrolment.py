@@ -59,7 +59,7 @@ def finish(
 
 
 def test_what_was_accepted_is_what_the_ledger_has(world: World, tmp_path: Path) -> None:
-    home, asked = home_with_keys(tmp_path / "node"), []
+    home, asked = home_with_keys(tmp_path / "node"), list[FederationOffer]()
     settings = finish(world, home, world.federation.invite("owner 0"), asked.append)
     chain = world.federation.client
     assert (settings.accepted_config, settings.accepted_task) == (chain.config_hash(), chain.task_hash())

@@ -1,7 +1,6 @@
 """Whole rounds of real nodes: what is sent, what is refused, and what a run says about it."""
 
 import hashlib
-import json
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from node.errors import HomeInUse, NotJoined, SigningKeyMismatch, TermsChanged, 
 from node.home import NodeHome
 from node.store import Phase, RoundRecord, RoundStore
 from node.training import training_seed
+from protocol.api import CommitRequest
 from protocol.errors import ServiceUnreachable
 from protocol.parameters import decode_tensors
 from protocol.typed_data import Update
@@ -41,13 +41,9 @@ def test_three_rounds_from_commit_to_reward(world: World) -> None:
     for number in (1, 2, 3):
         (committed,) = world.service.commits[number, 0]
         ((salt, body),) = world.service.bodies[number, 0]
-        told = json.loads(committed)
-        signature, fields = (
-            bytes.fromhex(told.pop("signature")[2:]),
-            {name: bytes.fromhex(value[2:]) if isinstance(value, str) else value for name, value in told.items()},
-        )
-        update = Update(round=number, **fields)
-        assert update.signer(domain, signature) == account("signer 0").address
+        told = CommitRequest.model_validate_json(committed)
+        update = Update(number, told.inputs, told.node, told.base_model, told.parameters, told.samples)
+        assert update.signer(domain, told.signature) == account("signer 0").address
         assert update.inputs == world.federation.client.round(number).inputs
         assert update.samples == 16
         digest = hashlib.sha256(body).digest()
@@ -55,7 +51,7 @@ def test_three_rounds_from_commit_to_reward(world: World) -> None:
         assert set(decode_tensors(body)) == {"weight", "bias"}
         kept = record_of(world, home, number)
         assert kept is not None
-        assert (kept.phase, kept.update, kept.signature) == (Phase.REPORTED, update, signature)
+        assert (kept.phase, kept.update, kept.signature) == (Phase.REPORTED, update, told.signature)
         assert not home.body(number).exists()
 
 

@@ -1,4 +1,4 @@
-"""`fairshare demo`, as a stranger runs it: what it reports must be what chain, REST and command line say, and what fairness asks."""
+"""`fairshare demo` as a stranger runs it: what it reports is what chain, REST and command line say, and what fairness asks."""
 
 import json
 import os
