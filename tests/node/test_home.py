@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learning.source import TaskSource
@@ -26,14 +26,15 @@ SETTINGS = NodeSettings(
 )
 
 
+@settings(deadline=None)  # it writes files
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 2**64), st.binary(min_size=32, max_size=32))
 def test_settings_read_as_they_were_written(
     tmp_path_factory: pytest.TempPathFactory, text: str, number: int, digest: bytes
 ) -> None:
     path = tmp_path_factory.mktemp("settings") / "node.toml"
-    settings = SETTINGS.model_copy(update={"data": text, "chain_id": number, "accepted_task": digest})
-    write_durably(path, settings_text(settings).encode())
-    assert read_settings(path, {}) == settings
+    wanted = SETTINGS.model_copy(update={"data": text, "chain_id": number, "accepted_task": digest})
+    path.write_bytes(settings_text(wanted).encode())
+    assert read_settings(path, {}) == wanted
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""A node against the aggregator's real service: enrolled over HTTP, settled on chain, the same figures everywhere."""
+
+from pathlib import Path
+
+from ledger.records import RoundState
+from ledger.wallet import Wallet
+from node.consent import consent
+from node.earnings import claim, compare, earnings
+from node.enrolment import enrol, home_at
+from node.membership import join, own_node
+from node.runner import run
+from node.status import node_status
+from tests.aggregator.service.support import Sent, Service, founded, make_update, served, stage
+from tests.node.conftest import Lines
+from tests.support.chain import PASSPHRASE, account
+
+__all__ = ["founded", "served", "stage"]
+
+
+def test_a_round_with_the_real_service(served: Service, tmp_path: Path) -> None:
+    federation, chain = served.stage.federation, served.stage.ledger
+    home = home_at(tmp_path / "node")
+    for path, name in ((home.owner_key, "owner 0"), (home.signing_key, "signer 0")):
+        Wallet.create(path, PASSPHRASE, bytes(account(name).key), scrypt_n=2)
+    settings = enrol(
+        home,
+        federation.invite("owner 0"),
+        chain,
+        served.client,
+        rpc_url=federation.chain.url,
+        data="1/8",
+        payout=None,
+        consent=lambda offer: consent(offer.task, offer.config_toml, chain.task_hash()),
+    )
+    assert join(home, settings, chain, lambda: PASSPHRASE).node.node == 0
+    federation.join(1)
+
+    others: dict[int, Sent] = {}
+
+    def pause(_: float) -> None:
+        """The other node does its part by hand, then the coordinator takes a turn."""
+        last = chain.last_round()
+        state = chain.round(last).state
+        if state is RoundState.OPEN and last not in others:
+            others[last] = sent = make_update(served, served.client.round(last), 1)
+            served.client.commit(sent.update, sent.signature)
+        elif state is RoundState.CLOSED and not served.client.upload(last, 1).revealed:
+            served.client.reveal(last, 1, others[last].salt, others[last].body)
+        elif state is RoundState.PROPOSED and chain.latest_final() < last and served.client.round(last).state == "proposed":
+            federation.chain.advance(federation.config.rounds.window_seconds)
+        served.turn()
+
+    lines = Lines()
+    (report,) = run(home.path, PASSPHRASE, lines, rounds=1, pause=pause)
+
+    assert (report.round, report.note) == (1, "")
+    assert report.verdict in ("accept", "down-weight")
+    assert report.score > 9_000_000  # the other one sends noise
+    assert report.contribution > 0
+    assert not any("again" in line for line in lines.said)
+
+    federation.chain.advance(federation.config.rounds.window_seconds)
+    found = earnings(chain, own_node(home, chain).node)
+    assert found.amounts["claimable"] == report.reward
+    assert compare(found, settings.federation_url) == "says the same"
+    claim(chain, found, account("owner 0"))
+    assert chain.balance(account("owner 0").address) == report.reward
+    assert compare(earnings(chain, 0), settings.federation_url) == "says the same"
+    status = node_status(home, settings, chain)
+    assert (status.round, status.done, status.aggregator) == (1, "reported", "up")
