@@ -10,9 +10,13 @@ from protocol.shares import SCORE_TOTAL
 
 
 class ChainFigures:
-    """Reads nodes and rewards. Remembers the scores of Final rounds, claims that were made, and owners."""
+    """Reads nodes and rewards. Remembers the scores of Final rounds, claims that were made, and owners.
+
+    `seen_block` is the last block that was seen, 0 before the first.
+    """
 
     def __init__(self, ledger: LedgerClient, pool: int) -> None:
+        self.seen_block = 0
         self._ledger = ledger
         self._unit = pool // SCORE_TOTAL
         self._lock = Lock()
@@ -23,7 +27,8 @@ class ChainFigures:
 
     def block(self) -> int:
         """The latest block's number."""
-        return self._ledger.block().number
+        self.seen_block = self._ledger.block().number
+        return self.seen_block
 
     def index(self, name: str) -> int:
         """The index of a node that is named by its index or by its owner's address. Raises `UnknownNode`."""

@@ -58,7 +58,7 @@ class Steps:
         on_chain = self.context.ledger.round(found.number)
         if on_chain.state is RoundState.NONE and found.phase is not Phase.OPENING:
             raise RoundForgotten(found.number)
-        if on_chain.state is RoundState.VOID:
+        if on_chain.state is RoundState.VOID and found.phase is not Phase.ABANDONING:
             return self._void(found, on_chain)
         if on_chain.state in _PROPOSED and found.phase not in (Phase.PROPOSING, Phase.PROPOSED):
             return self._catch_up(found, on_chain)
@@ -225,7 +225,8 @@ class Steps:
         return self._moved(found.number, Phase.FINAL)
 
     def _abandon(self, found: RoundRecord, on_chain: ChainRound) -> bool:
-        self._send("abandon", found.number, self.context.ledger.abandon(found.number), due=True)
+        call = self.context.ledger.abandon(found.number)
+        self._send("abandon", found.number, call, due=on_chain.state is RoundState.OPEN)
         return self._void(found, self.context.ledger.round(found.number))
 
     def _await_void(self, found: RoundRecord, on_chain: ChainRound) -> bool:

@@ -28,7 +28,6 @@ class Views:
         self.figures = ChainFigures(context.ledger, context.federation.pool)
         self._journal = journal
         self._trouble = trouble
-        self._seen_block = 0
         # Evidence is named by its root, so a copy never gets old.
         self._evidence = lru_cache(_EVIDENCE_REMEMBERED)(self._read_evidence)
 
@@ -36,10 +35,10 @@ class Views:
         """Whether the service is up; that it answers at all says so, `status` says what it has trouble with."""
         trouble = self._trouble()
         try:
-            self._seen_block = self.figures.block()
+            self.figures.block()
         except Exception as error:  # a probe must be answered whatever the chain does
             trouble = str(error)
-        return Health(status=trouble or "ok", version=VERSION, block=self._seen_block)
+        return Health(status=trouble or "ok", version=VERSION, block=self.figures.seen_block)
 
     def federation(self) -> FederationView:
         """What the federation is, as the chain has it."""

@@ -31,8 +31,8 @@ from ledger.deployment import Deployment, deployment_path
 from ledger.wallet import Wallet
 from protocol.api import RoundView
 from protocol.client import FederationClient
-from protocol.errors import ServiceRefused
 from protocol.config import parse_config
+from protocol.errors import ServiceRefused
 from protocol.founding import FoundingFile
 from protocol.parameters import encode_parameters
 from protocol.typed_data import Update

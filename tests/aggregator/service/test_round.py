@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from aggregator.service.journal import SqlJournal
 from aggregator.service.phases import Phase
 from learning.calls import load_data
+from learning.loading import load_task
 from learning.recipe import Recipe
 from learning.source import read_task_source
-from learning.loading import load_task
 from learning.training import train
 from ledger.records import RoundState
 from protocol.evidence import LEAF_KINDS, Access, Kind
@@ -87,8 +88,8 @@ def check_final_round(served: Service) -> None:
     assert view.accuracy is not None
     assert view.base_accuracy is not None
     assert view.accuracy > view.base_accuracy
-    keys = [served.context.store.engine.connect().exec_driver_sql("SELECT key FROM transactions ORDER BY nonce").scalars()]
-    assert list(keys[0]) == ["open:1", "close:1", "propose:1"]
+    assert list(SqlJournal(served.context.store.engine).gas().values()) == [view.gas]
+    assert view.gas > 300_000
     assert [(node.verdict, node.reason) for node in scores.nodes] == [
         ("accept", "ok"),
         ("accept", "ok"),

@@ -1,0 +1,206 @@
+"""What the coordinator does when a round does not go as it should, without a single evaluation unless one is meant to fail."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from aggregator.errors import AttestationFailed, BlobMissing, EvaluationFailed, RoundForgotten
+from aggregator.service.phases import Phase
+from aggregator.service.records import RoundRecord
+from ledger.chain.server import ChainServer
+from ledger.errors import ChainUnavailable
+from ledger.records import RoundState
+from tests.aggregator.service.support import Service, Stage, make_update, serve
+
+
+def found(service: Service, number: int) -> RoundRecord:
+    record = service.context.store.round(number)
+    assert record is not None
+    return record
+
+
+def test_no_round_opens_before_enough_nodes_are_eligible(served: Service) -> None:
+    federation = served.stage.federation
+    federation.send("owner 1", federation.client.leave())
+    served.turn(3)
+    assert served.client.rounds() == []
+    federation.join(2)
+    served.turn(2)
+    assert served.client.rounds()[0].state == "open"
+
+
+def test_a_round_closes_early_when_every_eligible_node_has_committed(served: Service) -> None:
+    view = served.open_round(3)
+    for node in range(3):
+        served.turn()
+        assert served.phase(1) is Phase.OPEN
+        served.commit(make_update(served, view, node))
+    served.turn(2)
+    assert served.stage.ledger.round(1).state is RoundState.CLOSED
+    assert served.stage.ledger.now() < view.commit_deadline
+
+
+def test_a_round_closes_at_its_deadline_with_those_who_committed(served: Service) -> None:
+    view = served.open_round(3)
+    served.commit(make_update(served, view, 0), make_update(served, view, 2))
+    served.stage.chain.advance_to(view.commit_deadline)
+    served.turn(2)
+    assert served.phase(1) is Phase.REVEALING
+    assert served.client.round(1).commits == 2
+
+
+def test_too_few_commitments_abandon_the_round_and_the_next_one_opens(served: Service) -> None:
+    view = served.open_round(3)
+    served.commit(make_update(served, view, 0))
+    reserved = served.stage.ledger.reserved()
+    served.stage.chain.advance_to(view.commit_deadline)
+    served.turn(2)
+    ended = served.client.round(1)
+    assert (ended.state, ended.reason, ended.minted) == ("void", "Only 1 of at least 2 nodes committed in time.", 0)
+    served.turn(2)
+    assert served.stage.ledger.round(1).released
+    following = served.client.rounds()[0]
+    assert (following.round, following.state, following.parent) == (2, "open", 0)
+    assert served.stage.ledger.reserved() == reserved
+    assert served.client.round(1).gas > served.client.round(2).gas
+
+
+def test_a_round_that_was_never_closed_in_time_is_void_and_given_back(served: Service) -> None:
+    view = served.open_round()
+    served.commit(make_update(served, view, 0))
+    served.stage.chain.advance(90)
+    served.turn(3)
+    assert served.client.round(1).state == "void"
+    assert "did not close it in time" in (served.client.round(1).reason or "")
+    assert served.stage.ledger.round(1).released
+    assert served.client.rounds()[0].round == 2
+
+
+def test_a_round_that_was_never_proposed_in_time_is_void(served: Service) -> None:
+    view = served.open_round()
+    served.commit(*(make_update(served, view, node) for node in (0, 1)))
+    served.turn(2)
+    served.stage.chain.advance(60 + 120)
+    served.turn()
+    assert (served.client.round(1).state, served.client.round(1).evidence_root) == ("void", None)
+
+
+def test_without_the_blobs_that_an_evaluation_needs_no_round_opens(served: Service) -> None:
+    served.context.blobs.path(served.stage.home.settings().root_set).unlink()
+    with pytest.raises(BlobMissing, match="restore"):
+        served.turn()
+    assert served.context.store.rounds() == ()
+
+
+def test_a_dead_evaluation_is_started_again_and_a_refused_round_is_never_proposed(served: Service) -> None:
+    view = served.open_round()
+    sent = [make_update(served, view, node) for node in (0, 1)]
+    served.commit(*sent)
+    served.turn(2)
+    served.reveal(*sent)
+    served.turn()
+    worker = served.coordinator._steps.worker
+
+    def kill() -> None:
+        _until(lambda: worker._process is not None and worker._process.pid is not None)
+        assert worker._process is not None
+        assert worker._process.pid is not None
+        os.kill(worker._process.pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(EvaluationFailed, match="died"):
+        served.turn()
+    killer.join()
+    assert served.phase(1) is Phase.EVALUATING
+    served.turn()
+    assert served.phase(1) is Phase.ATTESTING
+
+    # A scorer that is ended comes to no verdict, and is asked again; one that cannot see a body comes to: no.
+    served.coordinator._steps.scorer.stop()
+    with pytest.raises(AttestationFailed):
+        served.turn()
+    served.coordinator._steps.scorer._stopped = False
+    body = served.context.store.updates(1)[0].body_hash
+    assert body is not None
+    served.context.blobs.path(body).unlink()
+    served.turn()
+    assert served.phase(1) is Phase.STALLED
+    assert body.hex() in (found(served, 1).reason or "")
+    served.turn()
+    assert served.stage.ledger.round(1).state is RoundState.CLOSED
+    served.stage.chain.advance(60 + 120)
+    served.turn(2)
+    ended = served.client.round(1)
+    assert (ended.state, ended.minted) == ("void", 0)
+    assert "does not attest" in (ended.reason or "")
+    assert served.stage.ledger.round(1).released
+
+
+def test_a_lost_database_takes_over_what_the_chain_has(stage: Stage) -> None:
+    number = stage.federation.play((4_000_000, 6_000_000))
+    with serve(stage) as service:
+        service.turn()
+        taken = service.client.round(number)
+        assert (taken.state, taken.minted, taken.evidence_root) == ("final", 10**21, b"\x03" * 32)
+        assert service.client.rewards(1).claimable == stage.ledger.reward(number, 1)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_lost_database_gives_up_the_round_whose_commitments_it_held(stage: Stage, closed: bool) -> None:
+    stage.federation.send("aggregator", stage.ledger.open_round(0, (bytes(32),), bytes(32)))
+    if closed:
+        stage.federation.send("aggregator", stage.ledger.close_round(1, b"\x07" * 32))
+    with serve(stage) as service:
+        service.turn()
+        assert service.phase(1) is (Phase.STALLED if closed else Phase.ABANDONING)
+        stage.chain.advance(60 + 120)
+        service.turn(3)
+        assert service.client.round(1).reason == "The aggregator lost its record of this round."
+        assert stage.ledger.round(1).released
+        assert service.client.rounds()[0].round == 2
+
+
+def test_a_chain_that_forgot_a_round_stops_everything(served: Service) -> None:
+    served.open_round()
+    served.context.store.move(1, Phase.OPEN, Phase.ABANDONING)
+    served.context.store.move(1, Phase.ABANDONING, Phase.VOID, settled=True)
+    served.context.store.bind(2, found(served, 1).bound)
+    served.context.store.opened(2, 1, 2, ())
+    with pytest.raises(RoundForgotten, match="round 2"):
+        served.turn()
+
+
+def test_while_the_chain_is_down_the_service_answers_what_it_can_and_goes_on_afterwards(served: Service) -> None:
+    view = served.open_round()
+    served.commit(*(make_update(served, view, node) for node in (0, 1)))
+    chain, now = served.stage.chain, served.stage.ledger.now()
+    chain.__exit__()
+    with pytest.raises(ChainUnavailable):
+        served.turn()
+    leading = threading.Thread(target=served.coordinator.run)
+    leading.start()
+    _until(lambda: served.coordinator.trouble is not None)
+    assert chain.url in served.client.health().status
+    assert served.client.health().block > 0
+    answer = served.client._http.get("/v1/rounds/1")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert answer.json()["type"].endswith("chain-unavailable")
+    assert served.client.model(view.base_model)
+    port = int(chain.url.rpartition(":")[2])
+    with ChainServer(chain.database, port=port, clock=lambda: now):
+        _until(lambda: served.phase(1) is Phase.REVEALING)
+        _until(lambda: served.client.health().status == "ok")
+        served.coordinator.stop()
+        leading.join()
+
+
+def _until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)  # leaves the processor to the threads that are waited for
