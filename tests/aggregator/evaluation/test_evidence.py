@@ -13,7 +13,7 @@ from protocol.parameters import model_hash
 from protocol.trees import SumNode, root_from_proof, sum_root_from_proof, sum_tree_proof, tree_proof
 from protocol.update import body_hash
 from protocol.verdicts import Reason, Verdict
-from tests.support.rounds import SEED, Sent, digits_round, filled, honest, node_key
+from tests.support.rounds import SEED, Sent, digits_round, filled, honest, node_key, trained
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,8 @@ def test_the_leaves_say_what_was_bound_sent_and_decided(inputs: RoundInputs, out
     first = inputs.submissions[0]
     assert first.body is not None
     assert at[Kind.BODY][0].values[:2] == (body_hash(first.body), first.salt)
-    assert at[Kind.BODY][0].get("fingerprint") == at[Kind.BODY][9].get("fingerprint")
+    update, _ = trained(1)
+    assert at[Kind.BODY][0].get("fingerprint") == at[Kind.BODY][9].get("fingerprint") == model_hash(update)
     assert at[Kind.BODY][11].get("fingerprint") == bytes(32)
     assert 7 not in at[Kind.BODY]
     assert at[Kind.UPDATE][2].get("samples") == inputs.submissions[1].update.samples

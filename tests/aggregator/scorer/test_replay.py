@@ -64,6 +64,10 @@ def test_honest_evidence_replays(inputs: RoundInputs, evidence: Evidence) -> Non
     assert build_evidence(inputs, outcome) == evidence
 
 
+def test_the_order_of_the_leaves_in_the_bundle_means_nothing(inputs: RoundInputs, evidence: Evidence) -> None:
+    assert replay(inputs, rebuilt(evidence, evidence.leaves[::-1])).nodes == replay(inputs, evidence).nodes
+
+
 EXACT_AND_DERIVED = [
     (Kind.INPUT, 2, "hash"),
     (Kind.INPUT, 16, "hash"),
