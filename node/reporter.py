@@ -1,4 +1,7 @@
-"""What a run tells while it works: lines, and on a terminal a live line with the training's progress below them."""
+"""What a run tells while it works: lines, and on a terminal a live line with the training's progress below them.
+
+Some of it was written by the aggregator, so nothing is printed that could steer a terminal.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,6 +11,8 @@ from typing import Protocol, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
+
+from protocol.terminal import plain
 
 OnStep = Callable[[int, int, float], None]
 """Called after every training step with step, steps and the batch's loss."""
@@ -34,7 +39,7 @@ class LineReporter:
 
     def say(self, sentence: str) -> None:
         """Print and flush, since logs are read while the run goes on."""
-        print(sentence, file=self._stream, flush=True)
+        print(plain(sentence), file=self._stream, flush=True)
 
     def waiting(self, for_what: str) -> None:
         """One line per change."""
@@ -55,7 +60,7 @@ class LiveReporter:
 
     def say(self, sentence: str) -> None:
         """A line that stays."""
-        self._progress.console.print(Text(sentence))
+        self._progress.console.print(Text(plain(sentence)))
 
     def waiting(self, for_what: str) -> None:
         """The spinner's text."""

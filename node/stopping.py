@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 
 class Stopped(BaseException):
@@ -12,14 +13,13 @@ class Stopped(BaseException):
 
 @contextmanager
 def stopping_on_signals() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into `Stopped`; while that unwinds, further ones change nothing."""
-    stopped = False
+    """Turn SIGINT and SIGTERM into `Stopped`.
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal stopped
-        if not stopped:
-            stopped = True
-            raise Stopped
+    Every one of them, as Python drops what is raised inside a finaliser, and a run must never be deaf.
+    """
+
+    def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise Stopped
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

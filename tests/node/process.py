@@ -18,19 +18,6 @@ def environment(**extra: str) -> dict[str, str]:
     return {**clean, "FAIRSHARE_PASSPHRASE": PASSPHRASE, "OMP_NUM_THREADS": "1", "COLUMNS": "300", **extra}
 
 
-def node_command(*arguments: str | Path, **extra: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        cwd=ROOT,
-        env=environment(**extra),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 class RunningNode:
     """`fairshare node run`, whose lines are read as they come."""
 
