@@ -29,8 +29,8 @@ check: .venv/dev ## lint, format, types and the floors of the house
 unit: .venv/dev contracts/node_modules ## the Python tests
 	$(BIN)/python -m pytest
 
-forge: contracts/node_modules ## format, unit, fuzz and invariant tests of the contracts
-	cd contracts && node_modules/.bin/forge fmt --check && node_modules/.bin/forge test
+forge: contracts/node_modules ## lint, unit, fuzz and invariant tests of the contracts
+	cd contracts && npm run --silent lint && npm run --silent test
 
 artifacts: .venv/dev contracts/node_modules ## fail if contracts/artifacts differ from the sources
 	$(BIN)/python -m ledger.build --check
@@ -41,7 +41,7 @@ contracts: .venv/dev contracts/node_modules ## rebuild contracts/artifacts from 
 format: .venv/dev contracts/node_modules ## format all sources
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
-	cd contracts && node_modules/.bin/forge fmt
+	cd contracts && npm run --silent format
 
 clean: ## remove what was installed and built
 	rm -rf .venv contracts/node_modules contracts/out contracts/cache

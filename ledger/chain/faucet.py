@@ -12,15 +12,15 @@ from typing import Self
 from eth_account import Account
 from eth_utils.address import to_checksum_address
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from requests.exceptions import RequestException
-from web3 import HTTPProvider, Web3
+from web3 import Web3
 from web3.exceptions import Web3RPCError
 from web3.types import TxParams, Wei
 
 from ledger.chain.engine import Engine
 from ledger.chain.methods import CLIENT_VERSION
 from ledger.chain.wire import Word
-from ledger.errors import ChainUnavailable, FaucetUnreadable, NotLocalChain, TransactionRefused
+from ledger.connection import ChainProvider
+from ledger.errors import FaucetUnreadable, NotLocalChain, TransactionRefused
 
 _ATTEMPTS = 20
 
@@ -74,12 +74,9 @@ def fund(url: str, faucet: Path, address: str, amount: int) -> str:
         TransactionRefused: the faucet is empty.
     """
     file = FaucetFile.read(faucet)
-    web3 = Web3(HTTPProvider(url))
-    try:
-        _check_chain(web3, file, url)
-        return _send(web3, file, address, amount)
-    except RequestException as error:
-        raise ChainUnavailable(url, type(error).__name__) from error
+    web3 = Web3(ChainProvider(url))
+    _check_chain(web3, file, url)
+    return _send(web3, file, address, amount)
 
 
 def _check_chain(web3: Web3, file: FaucetFile, url: str) -> None:

@@ -7,7 +7,7 @@ here are those of a node, in sentences that say what would have been taken.
 
 from typing import cast
 
-import rlp  # type: ignore[import-untyped] # it ships no types
+import rlp
 from eth.abc import BlockHeaderAPI, SignedTransactionAPI, StateAPI
 from eth.constants import GAS_TX
 from eth.exceptions import PyEVMError

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-import rlp  # type: ignore[import-untyped] # it ships no types
+import rlp
 from eth.abc import BlockAPI, BlockHeaderAPI
 from eth.vm.forks.prague.blocks import PragueBlockHeader
 from eth_utils.crypto import keccak
