@@ -4,7 +4,7 @@ Some of it was written by the aggregator, so nothing is printed that could steer
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, TextIO
 
@@ -13,9 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from protocol.terminal import plain
-
-OnStep = Callable[[int, int, float], None]
-"""Called after every training step with step, steps and the batch's loss."""
 
 
 class Reporter(Protocol):
@@ -28,7 +25,7 @@ class Reporter(Protocol):
         """Nothing happens until `for_what`; told again and again, shown as a state."""
 
     def on_step(self, step: int, steps: int, loss: float) -> None:
-        """Training goes on."""
+        """A training step is done: `step` of `steps`, and the batch's mean loss before it."""
 
 
 class LineReporter:

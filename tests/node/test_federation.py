@@ -19,12 +19,13 @@ __all__ = ["founded", "served", "stage"]
 
 def test_a_round_with_the_real_service(served: Service, tmp_path: Path) -> None:
     federation, chain = served.stage.federation, served.stage.ledger
-    home = home_at(tmp_path / "node")
-    for path, name in ((home.owner_key, "owner 0"), (home.signing_key, "signer 0")):
+    mine, home = chain.node_count(), home_at(tmp_path / "node")
+    owner = account(f"owner {mine}")
+    for path, name in ((home.owner_key, f"owner {mine}"), (home.signing_key, f"signer {mine}")):
         Wallet.create(path, PASSPHRASE, bytes(account(name).key), scrypt_n=2)
     settings = enrol(
         home,
-        federation.invite("owner 0"),
+        federation.invite(f"owner {mine}"),
         chain,
         served.client,
         rpc_url=federation.chain.url,
@@ -32,22 +33,18 @@ def test_a_round_with_the_real_service(served: Service, tmp_path: Path) -> None:
         payout=None,
         consent=lambda offer: consent(offer.task, offer.config_toml, chain.task_hash()),
     )
-    assert join(home, settings, chain, lambda: PASSPHRASE).node.node == 0
-    federation.join(1)
-
-    others: dict[int, Sent] = {}
+    assert join(home, settings, chain, lambda: PASSPHRASE).node.node == mine
+    others: list[Sent] = []
 
     def pause(_: float) -> None:
-        """The other node does its part by hand, then the coordinator takes a turn."""
+        """The other nodes send noise by hand, then the coordinator takes a turn."""
         last = chain.last_round()
         state = chain.round(last).state
-        if state is RoundState.OPEN and last not in others:
-            others[last] = sent = make_update(served, served.client.round(last), 1)
-            served.client.commit(sent.update, sent.signature)
-        elif state is RoundState.CLOSED and not served.client.upload(last, 1).revealed:
-            served.client.reveal(last, 1, others[last].salt, others[last].body)
-        elif state is RoundState.PROPOSED and chain.latest_final() < last and served.client.round(last).state == "proposed":
-            federation.chain.advance(federation.config.rounds.window_seconds)
+        if last == 1 and state is RoundState.OPEN and not others:
+            others.extend(make_update(chain.domain, served.client.round(1), node) for node in range(mine))
+            served.commit(*others)
+        elif last == 1 and state is RoundState.CLOSED and not served.client.upload(1, 0).revealed:
+            served.reveal(*others)
         served.turn()
 
     lines = Lines()
@@ -55,7 +52,7 @@ def test_a_round_with_the_real_service(served: Service, tmp_path: Path) -> None:
 
     assert (report.round, report.note) == (1, "")
     assert report.verdict in ("accept", "down-weight")
-    assert report.score > 9_000_000  # the other one sends noise
+    assert report.score > 9_000_000
     assert report.contribution > 0
     assert not any("again" in line for line in lines.said)
 
@@ -63,8 +60,8 @@ def test_a_round_with_the_real_service(served: Service, tmp_path: Path) -> None:
     found = earnings(chain, own_node(home, chain).node)
     assert found.amounts["claimable"] == report.reward
     assert compare(found, settings.federation_url) == "says the same"
-    claim(chain, found, account("owner 0"))
-    assert chain.balance(account("owner 0").address) == report.reward
-    assert compare(earnings(chain, 0), settings.federation_url) == "says the same"
+    claim(chain, found, owner)
+    assert chain.balance(owner.address) == report.reward
+    assert compare(earnings(chain, mine), settings.federation_url) == "says the same"
     status = node_status(home, settings, chain)
     assert (status.round, status.done, status.aggregator) == (1, "reported", "up")
