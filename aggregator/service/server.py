@@ -12,7 +12,6 @@ import structlog
 import uvicorn
 from pydantic import BaseModel, ConfigDict
 
-from aggregator.assembly import read_config
 from aggregator.errors import CannotListen, ForeignLedger
 from aggregator.home import AggregatorHome, Settings
 from aggregator.service.api.app import create_app
@@ -30,6 +29,7 @@ from ledger.client import LedgerClient
 from ledger.journal import write_atomically
 from ledger.sender import Sender
 from ledger.wallet import Wallet
+from protocol.config import parse_config
 from protocol.founding import read_founding
 
 log = structlog.get_logger()
@@ -106,7 +106,7 @@ def read_federation(ledger: LedgerClient, home: AggregatorHome) -> Federation:
     founding = read_founding(home.founding_file)
     fixed = Federation(
         domain=ledger.domain,
-        config=read_config(founding.config_hash, home.blobs()),
+        config=parse_config(home.blobs().get(founding.config_hash).decode()),
         config_hash=ledger.config_hash(),
         task_hash=ledger.task_hash(),
         genesis_model=ledger.round(0).model_hash,

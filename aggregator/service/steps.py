@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from aggregator.assembly import RoundReferences, SubmissionReference
 from aggregator.errors import AttestationRefused, RoundForgotten
 from aggregator.service.adoption import adopt
 from aggregator.service.attestation import Claim, ScorerProcess
@@ -17,7 +16,7 @@ from aggregator.service.context import Context
 from aggregator.service.journal import key_of
 from aggregator.service.phases import Phase
 from aggregator.service.records import RoundRecord, UpdateRecord
-from aggregator.service.worker import Worker
+from aggregator.service.worker import Order, Worker
 from ledger.errors import Reverted
 from ledger.records import Call, ChainRound, RoundState
 from ledger.sender import Sender
@@ -152,8 +151,9 @@ class Steps:
         return self._moved(found.number, Phase.EVALUATING, absent=missing)
 
     def _evaluate(self, found: RoundRecord, on_chain: ChainRound) -> bool:
-        outcome = self.worker.evaluate(self._references(found))
-        self.context.store.move(
+        store, domain = self.context.store, self.context.federation.domain
+        outcome = self.worker.evaluate(Order(domain, found, store.roster(found.number), store.updates(found.number)))
+        store.move(
             found.number,
             Phase.EVALUATING,
             Phase.ATTESTING,
@@ -165,20 +165,6 @@ class Steps:
             evaluation_samples=outcome.samples,
         )
         return self._moved(found.number, Phase.ATTESTING, accuracy=round(outcome.accuracy, 4))
-
-    def _references(self, found: RoundRecord) -> RoundReferences:
-        assert found.seed is not None
-        return RoundReferences(
-            domain=self.context.federation.domain,
-            round=found.number,
-            bound=found.bound,
-            roster=self.context.store.roster(found.number),
-            submissions=tuple(
-                SubmissionReference(kept.update, kept.signature, kept.salt, kept.body_hash)
-                for kept in self.context.store.updates(found.number)
-            ),
-            seed=found.seed,
-        )
 
     def _attest(self, found: RoundRecord, on_chain: ChainRound) -> bool:
         assert found.seed is not None

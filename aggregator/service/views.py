@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from functools import lru_cache
 
-from aggregator.assembly import read_task
 from aggregator.service.context import Context
 from aggregator.service.figures import ChainFigures
 from aggregator.service.intake import known_round
@@ -66,8 +65,7 @@ class Views:
 
     def task(self) -> TaskView:
         """The source whose hash is on chain."""
-        source = read_task(self.context.federation.task_hash, self.context.blobs)
-        return TaskView(entry=source.entry, files=source.texts())
+        return TaskView.model_validate_json(self.context.blobs.get(self.context.federation.task_hash))
 
     def rounds(self) -> list[RoundView]:
         """All rounds that have opened, newest first."""

@@ -1,7 +1,8 @@
 """The evaluation, in a process of its own: the web server never waits for it, and it dies without taking receipts along.
 
-One process serves round after round, as loading torch takes seconds. It reads and writes blobs only; the database and the
-chain stay with its parent. It ends when its parent does, however that ends: then its pipe is closed.
+One process serves round after round, as loading torch takes seconds; of the service, it alone loads it. It reads and writes
+blobs only; the database and the chain stay with its parent. It ends when its parent does, however that ends: then its pipe is
+closed.
 """
 
 import multiprocessing
@@ -10,11 +11,23 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from aggregator.assembly import RoundReferences
 from aggregator.errors import EvaluationFailed
+from aggregator.service.records import RoundRecord, UpdateRecord
+from protocol.roster import RosterEntry
+from protocol.typed_data import Domain
 
 # The evaluation's sums are reproducible with one thread, and a round's coalitions are many small models anyway.
 _THREADS = 1
+
+
+@dataclass(frozen=True)
+class Order:
+    """A round to be evaluated, as the database has it. Sent to the process, which finds the rest among the blobs."""
+
+    domain: Domain
+    found: RoundRecord
+    roster: tuple[RosterEntry, ...]
+    updates: tuple[UpdateRecord, ...]
 
 
 @dataclass(frozen=True)
@@ -40,20 +53,20 @@ class Worker:
         self._pipe: Connection | None = None
         self._stopped = False
 
-    def evaluate(self, references: RoundReferences) -> Evaluated:
+    def evaluate(self, order: Order) -> Evaluated:
         """Evaluate a round and store its evidence and merged model.
 
         Raises `EvaluationFailed` if that raises or the process dies; the next call starts a new one.
         """
         pipe = self._started()
         try:
-            pipe.send(references)
+            pipe.send(order)
             answer = pipe.recv()
         except (EOFError, OSError) as error:
             self._end()
-            raise EvaluationFailed(references.round, "the evaluating process died; the system's log may say why") from error
+            raise EvaluationFailed(order.found.number, "the evaluating process died; the system's log may say why") from error
         if not isinstance(answer, Evaluated):
-            raise EvaluationFailed(references.round, str(answer))
+            raise EvaluationFailed(order.found.number, str(answer))
         return answer
 
     def stop(self) -> None:
@@ -90,11 +103,11 @@ def _serve(pipe: Connection, blobs: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         try:
-            references = pipe.recv()
+            order = pipe.recv()
         except EOFError:
             return
         try:
-            pipe.send(evaluate(references, blobs))
+            pipe.send(evaluate(order, blobs))
         except BrokenPipeError:
             return
         except Exception as error:
@@ -102,11 +115,11 @@ def _serve(pipe: Connection, blobs: Path) -> None:
             pipe.send(f"{type(error).__name__}: {error}")
 
 
-def evaluate(references: RoundReferences, blobs_directory: Path) -> Evaluated:
+def evaluate(order: Order, blobs_directory: Path) -> Evaluated:
     """The pure core between two reads and two writes of blobs."""
     import torch
 
-    from aggregator.assembly import assemble, write_evidence, write_model
+    from aggregator.assembly import RoundReferences, SubmissionReference, assemble, write_evidence, write_model
     from aggregator.blobs import BlobStore
     from aggregator.evaluation.evidence import build_evidence
     from aggregator.evaluation.round import evaluate_round
@@ -115,6 +128,15 @@ def evaluate(references: RoundReferences, blobs_directory: Path) -> Evaluated:
 
     torch.set_num_threads(_THREADS)
     blobs = BlobStore(blobs_directory)
+    assert order.found.seed is not None
+    references = RoundReferences(
+        domain=order.domain,
+        round=order.found.number,
+        bound=order.found.bound,
+        roster=order.roster,
+        submissions=tuple(SubmissionReference(kept.update, kept.signature, kept.salt, kept.body_hash) for kept in order.updates),
+        seed=order.found.seed,
+    )
     inputs = assemble(references, blobs)
     outcome = evaluate_round(inputs)
     samples, right, base_right = 0, 0.0, 0.0

@@ -35,7 +35,7 @@ from protocol.config import parse_config
 from protocol.errors import ServiceRefused
 from protocol.founding import FoundingFile
 from protocol.parameters import encode_parameters
-from protocol.typed_data import Update
+from protocol.typed_data import Domain, Update
 from protocol.update import body_hash, commitment
 from tests.support.chain import CONFIG, PASSPHRASE, LocalChain, LocalFederation, account
 
@@ -68,6 +68,10 @@ class Service:
     context: Context
     coordinator: Coordinator
     client: FederationClient
+
+    @property
+    def domain(self) -> Domain:
+        return self.stage.ledger.domain
 
     def turn(self, times: int = 1) -> None:
         """Let the coordinator take turns."""
@@ -108,9 +112,8 @@ class Sent:
     salt: bytes = SALT
 
 
-def make_update(service: Service, view: RoundView, node: int, body: bytes | None = None, **changes: object) -> Sent:
+def make_update(domain: Domain, view: RoundView, node: int, body: bytes | None = None, **changes: object) -> Sent:
     """An update signed by `signer NODE` over `body`, an untrained one by default; `changes` replace fields before."""
-    domain = service.stage.ledger.domain
     body = encode_parameters(small_update(node)) if body is None else body
     fields = {
         "round": view.round,

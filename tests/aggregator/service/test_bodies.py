@@ -17,7 +17,7 @@ from tests.aggregator.service.support import SALT, Sent, Service, make_update, p
 def revealing(served: Service) -> tuple[Service, Sent]:
     """A closed round in which nodes 0 and 1 have committed; what node 0 is to send."""
     view = served.open_round()
-    sent = [make_update(served, view, node) for node in (0, 1)]
+    sent = [make_update(served.domain, view, node) for node in (0, 1)]
     served.commit(*sent)
     served.turn(2)
     assert served.phase(1) is Phase.REVEALING
@@ -51,7 +51,7 @@ def test_a_body_is_taken_once_and_again_changes_nothing(revealing: tuple[Service
 
 def test_a_body_before_the_round_has_closed_is_too_early(served: Service) -> None:
     view = served.open_round()
-    sent = make_update(served, view, 0)
+    sent = make_update(served.domain, view, 0)
     served.commit(sent)
     assert problem(lambda: served.reveal(sent)) == (409, "too-early")
     assert nothing_is_left(served)
@@ -71,8 +71,8 @@ def test_a_late_body_is_refused(revealing: tuple[Service, Sent]) -> None:
 
 def test_a_body_without_a_commitment_is_refused(served: Service) -> None:
     view = served.open_round(3)
-    served.commit(make_update(served, view, 1), make_update(served, view, 2))
-    assert problem(lambda: served.reveal(make_update(served, view, 0))) == (409, "nothing-committed")
+    served.commit(make_update(served.domain, view, 1), make_update(served.domain, view, 2))
+    assert problem(lambda: served.reveal(make_update(served.domain, view, 0))) == (409, "nothing-committed")
 
 
 def test_a_body_of_an_unknown_round_is_refused(served: Service) -> None:
@@ -91,7 +91,7 @@ def test_another_body_than_the_committed_one_is_refused_and_the_right_one_taken_
 
 def test_another_nodes_body_is_refused(revealing: tuple[Service, Sent]) -> None:
     service, _ = revealing
-    theirs = make_update(service, service.client.round(1), 1)
+    theirs = make_update(service.domain, service.client.round(1), 1)
     assert problem(lambda: service.client.reveal(1, 0, theirs.salt, theirs.body)) == (422, "wrong-body")
 
 
@@ -103,8 +103,8 @@ def test_a_malformed_salt_is_refused(revealing: tuple[Service, Sent], salt: str 
 
 def test_a_committed_body_that_is_no_safetensors_file_is_refused_and_its_node_absent(served: Service) -> None:
     view = served.open_round()
-    junk = make_update(served, view, 0, body=b"pickle")
-    served.commit(junk, make_update(served, view, 1))
+    junk = make_update(served.domain, view, 0, body=b"pickle")
+    served.commit(junk, make_update(served.domain, view, 1))
     served.turn(2)
     assert problem(lambda: served.reveal(junk)) == (422, "undecodable-body")
     assert nothing_is_left(served)
@@ -147,8 +147,8 @@ def test_a_truncated_upload_leaves_nothing_behind(revealing: tuple[Service, Sent
 )
 def test_what_can_be_decoded_counts_as_sent_whatever_it_holds(served: Service, tensors: dict[str, np.ndarray]) -> None:
     view = served.open_round()
-    sent = make_update(served, view, 0, body=encode_parameters(small_update(0) | tensors))
-    served.commit(sent, make_update(served, view, 1))
+    sent = make_update(served.domain, view, 0, body=encode_parameters(small_update(0) | tensors))
+    served.commit(sent, make_update(served.domain, view, 1))
     served.turn(2)
     served.reveal(sent)
     assert served.client.upload(1, 0).revealed

@@ -38,7 +38,7 @@ def test_a_round_closes_early_when_every_eligible_node_has_committed(served: Ser
     for node in range(3):
         served.turn()
         assert served.phase(1) is Phase.OPEN
-        served.commit(make_update(served, view, node))
+        served.commit(make_update(served.domain, view, node))
     served.turn(2)
     assert served.stage.ledger.round(1).state is RoundState.CLOSED
     assert served.stage.ledger.now() < view.commit_deadline
@@ -46,7 +46,7 @@ def test_a_round_closes_early_when_every_eligible_node_has_committed(served: Ser
 
 def test_a_round_closes_at_its_deadline_with_those_who_committed(served: Service) -> None:
     view = served.open_round(3)
-    served.commit(make_update(served, view, 0), make_update(served, view, 2))
+    served.commit(make_update(served.domain, view, 0), make_update(served.domain, view, 2))
     served.stage.chain.advance_to(view.commit_deadline)
     served.turn(2)
     assert served.phase(1) is Phase.REVEALING
@@ -55,7 +55,7 @@ def test_a_round_closes_at_its_deadline_with_those_who_committed(served: Service
 
 def test_too_few_commitments_abandon_the_round_and_the_next_one_opens(served: Service) -> None:
     view = served.open_round(3)
-    served.commit(make_update(served, view, 0))
+    served.commit(make_update(served.domain, view, 0))
     reserved = served.stage.ledger.reserved()
     served.stage.chain.advance_to(view.commit_deadline)
     served.turn(2)
@@ -71,7 +71,7 @@ def test_too_few_commitments_abandon_the_round_and_the_next_one_opens(served: Se
 
 def test_a_round_that_was_never_closed_in_time_is_void_and_given_back(served: Service) -> None:
     view = served.open_round()
-    served.commit(make_update(served, view, 0))
+    served.commit(make_update(served.domain, view, 0))
     served.stage.chain.advance(90)
     served.turn(3)
     assert served.client.round(1).state == "void"
@@ -82,7 +82,7 @@ def test_a_round_that_was_never_closed_in_time_is_void_and_given_back(served: Se
 
 def test_a_round_that_was_never_proposed_in_time_is_void(served: Service) -> None:
     view = served.open_round()
-    served.commit(*(make_update(served, view, node) for node in (0, 1)))
+    served.commit(*(make_update(served.domain, view, node) for node in (0, 1)))
     served.turn(2)
     served.stage.chain.advance(60 + 120)
     served.turn()
@@ -98,7 +98,7 @@ def test_without_the_blobs_that_an_evaluation_needs_no_round_opens(served: Servi
 
 def test_a_dead_evaluation_is_started_again_and_a_refused_round_is_never_proposed(served: Service) -> None:
     view = served.open_round()
-    sent = [make_update(served, view, node) for node in (0, 1)]
+    sent = [make_update(served.domain, view, node) for node in (0, 1)]
     served.commit(*sent)
     served.turn(2)
     served.reveal(*sent)
@@ -177,7 +177,7 @@ def test_a_chain_that_forgot_a_round_stops_everything(served: Service) -> None:
 
 def test_while_the_chain_is_down_the_service_answers_what_it_can_and_goes_on_afterwards(served: Service) -> None:
     view = served.open_round()
-    served.commit(*(make_update(served, view, node) for node in (0, 1)))
+    served.commit(*(make_update(served.domain, view, node) for node in (0, 1)))
     chain, now = served.stage.chain, served.stage.ledger.now()
     chain.__exit__()
     with pytest.raises(ChainUnavailable):

@@ -32,7 +32,7 @@ def test_a_new_service_for_every_single_turn_leads_a_round_to_its_end(stage: Sta
             phases.append(service.phase(1))
             view = service.client.rounds()[0] if service.phase(1) is not Phase.OPENING else None
             if view is not None and view.round == 1:
-                sent = [make_update(service, view, node) for node in (0, 1)]
+                sent = [make_update(service.domain, view, node) for node in (0, 1)]
                 if service.phase(1) is Phase.OPEN:
                     service.commit(*sent)
                 if service.phase(1) is Phase.REVEALING:
@@ -52,7 +52,7 @@ def test_a_transaction_that_landed_before_the_kill_is_found_again(
 ) -> None:
     def commit_all(service: Service) -> None:
         view = service.client.round(1)
-        service.commit(*(make_update(service, view, node) for node in (0, 1)))
+        service.commit(*(make_update(service.domain, view, node) for node in (0, 1)))
 
     def run_out(service: Service) -> None:
         stage.chain.advance(60)
@@ -97,7 +97,7 @@ def _killed(*arguments: object, **named: object) -> None:
 def test_a_receipt_survives_and_its_commitment_is_in_the_root_that_is_closed(stage: Stage) -> None:
     with serve(stage) as service:
         view = service.open_round()
-        sent = [make_update(service, view, node) for node in (0, 1)]
+        sent = [make_update(service.domain, view, node) for node in (0, 1)]
         receipt = service.client.commit(sent[0].update, sent[0].signature)
     with serve(stage) as service:
         assert service.client.commit(sent[0].update, sent[0].signature) == receipt

@@ -39,14 +39,14 @@ def test_a_round_from_opening_to_settlement(served: Service) -> None:
     assert (view.state, view.parent, view.block) == ("open", 0, ledger.block().number)
     good = trained(served, view.base_model, "1/2 iid")
     sent: list[Sent] = [
-        make_update(served, view, 0, body=good, samples=600),
-        make_update(served, view, 1, body=trained(served, view.base_model, "2/2 iid"), samples=600),
-        make_update(served, view, 2, body=spoilt(float("nan"))),
-        make_update(served, view, 3, samples=1001),
-        make_update(served, view, 4, body=encode_parameters({"0.weight": np.zeros((1, 1), dtype=np.float32)})),
-        make_update(served, view, 5),  # will not be revealed
-        make_update(served, view, 6, body=good, samples=600),
-        make_update(served, view, 7, body=spoilt(1e30)),
+        make_update(served.domain, view, 0, body=good, samples=600),
+        make_update(served.domain, view, 1, body=trained(served, view.base_model, "2/2 iid"), samples=600),
+        make_update(served.domain, view, 2, body=spoilt(float("nan"))),
+        make_update(served.domain, view, 3, samples=1001),
+        make_update(served.domain, view, 4, body=encode_parameters({"0.weight": np.zeros((1, 1), dtype=np.float32)})),
+        make_update(served.domain, view, 5),  # will not be revealed
+        make_update(served.domain, view, 6, body=good, samples=600),
+        make_update(served.domain, view, 7, body=spoilt(1e30)),
     ]
     served.commit(*sent)
     served.turn(2)

@@ -1,0 +1,148 @@
+"""The real `serve` process: started, killed at several phases, started again; and everything that keeps it from starting."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aggregator.template import with_values
+from ledger.deployment import deployment_path
+from ledger.records import RoundState
+from ledger.wallet import Wallet
+from protocol.client import FederationClient
+from protocol.update import body_hash
+from tests.aggregator.service.support import Stage, make_update
+from tests.support.chain import PASSPHRASE, account
+
+_SERVE = [sys.executable, "-c", "from aggregator.cli import app; app()", "serve"]
+
+
+def start(home: Path, *options: str, passphrase: str = PASSPHRASE) -> subprocess.Popen[str]:
+    environment = {**os.environ, "FAIRSHARE_PASSPHRASE": passphrase, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [*_SERVE, str(home), "--json", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+@dataclass
+class Running:
+    """A `serve` process and its API."""
+
+    process: subprocess.Popen[str]
+    client: FederationClient
+
+
+@contextmanager
+def running(stage: Stage) -> Iterator[Running]:
+    """Start it, wait until it answers; killed at the end, if it has not ended by itself."""
+    process = start(stage.home.path, "--port", "0")
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        with FederationClient(json.loads(line)["url"]) as client:
+            client.health()
+            yield Running(process, client)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def until(happened: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def refused(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Exit code and stderr of a process that does not start."""
+    output, complaint = process.communicate(timeout=60)
+    assert output == ""
+    assert "Traceback" not in complaint
+    return process.returncode, complaint
+
+
+def test_a_round_survives_the_kill_of_the_service_in_every_waiting_phase(stage: Stage) -> None:
+    ledger, seen = stage.ledger, []
+    with running(stage) as service:
+        until(lambda: bool(service.client.rounds()))
+        sent = [make_update(ledger.domain, service.client.round(1), node) for node in (0, 1)]
+        receipt = service.client.commit(sent[0].update, sent[0].signature)
+    with running(stage) as service:
+        assert service.client.commit(sent[0].update, sent[0].signature) == receipt
+        service.client.commit(sent[1].update, sent[1].signature)
+        until(lambda: service.client.round(1).state == "closed")
+        service.client.reveal(1, 0, sent[0].salt, sent[0].body)
+    with running(stage) as service:
+        assert service.client.upload(1, 0).revealed
+        service.client.reveal(1, 1, sent[1].salt, sent[1].body)
+        # Killed while the evaluation, or the scorer, is at work.
+        until(lambda: stage.home.blobs().has(body_hash(sent[1].body)))
+    with running(stage) as service:
+        until(lambda: service.client.round(1).state == "proposed")
+        seen.append(ledger.round(1).evidence_root)
+    stage.chain.advance(50)
+    with running(stage) as service:
+        until(lambda: service.client.round(1).state == "final")
+        final = service.client.round(1)
+        assert final.evidence_root == seen[0]
+        assert (final.commits, final.bodies) == (2, 2)
+        until(lambda: service.client.rounds()[0].round == 2)
+    count = stage.chain.web3.eth.get_transaction_count(account("aggregator").address)
+    assert count == 4  # open, close, propose, and the next round's open: none twice
+    assert ledger.round(1).state is RoundState.FINAL
+
+
+def test_it_says_where_it_serves_and_ends_politely(stage: Stage) -> None:
+    with running(stage) as service:
+        told = json.loads(stage.home.service_file.read_text())
+        assert told == {"pid": service.process.pid, "url": service.client.url}
+        code, complaint = refused(start(stage.home.path, "--port", "0"))
+        assert (code, "stop it first" in complaint) == (47, True)
+        assert json.loads(stage.home.service_file.read_text()) == told
+        taken = service.client.url.rpartition(":")[2]
+        service.process.send_signal(signal.SIGTERM)
+        _, log = service.process.communicate(timeout=30)
+        assert service.process.returncode == 0
+        assert not stage.home.service_file.exists()
+        assert PASSPHRASE not in log
+        events = [json.loads(line)["event"] for line in log.splitlines()]
+        assert events[-1] == "stopping"
+        assert taken.isdigit()
+
+
+def test_what_keeps_it_from_starting_is_said_in_a_sentence(stage: Stage) -> None:
+    home = stage.home
+    started = {
+        "wrong passphrase": start(home.path, passphrase="wrong"),
+        "chain down": start(home.path, "--rpc-url", "http://127.0.0.1:1"),
+    }
+    assert refused(started["wrong passphrase"])[0] == 25
+    code, complaint = refused(started["chain down"])
+    assert (code, "http://127.0.0.1:1" in complaint) == (31, True)
+
+    Wallet.open(home.key("scorer")).path.unlink()
+    Wallet.create(home.key("scorer"), PASSPHRASE, bytes(account("stranger").key), scrypt_n=2)
+    code, complaint = refused(start(home.path))
+    assert (code, "is not a scorer" in complaint) == (14, True)
+
+    founding = stage.federation.founding
+    other = founding.model_copy(update={"genesis_model": b"\x01" * 32})
+    home.founding_file.write_text(other.model_dump_json())
+    code, complaint = refused(start(home.path))
+    assert (code, "genesis model" in complaint) == (14, True)
+
+    deployment_path(home.path, stage.chain.chain_id).unlink()
+    code, complaint = refused(start(home.path))
+    assert (code, "fairshare ledger deploy" in complaint) == (16, True)
+
+    home.settings_file.write_text(with_values(home.settings_file.read_text(), {"port": 70_000, "prot": 1}))
+    code, complaint = refused(start(home.path))
+    assert (code, "port" in complaint, "prot" in complaint) == (14, True, True)
