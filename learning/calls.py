@@ -19,8 +19,8 @@ def calling(task: Task, method: str) -> Iterator[None]:
     """Name the task and the method in whatever is raised inside; errors of our own family pass unchanged."""
     try:
         yield
-    except LearningError:
-        raise
+    except (LearningError, MemoryError):
+        raise  # too little memory is this machine's fault, not the task's
     except Exception as error:
         raise TaskError(f"{type(task).__name__}.{method} failed: {type(error).__name__}: {error}") from error
 

@@ -75,9 +75,9 @@ class RoundsSection(_Section):
 
 
 class GateSection(_Section):
-    """Limits of the hard checks. `norm_multiple` is in thousandths of the round's reference norm."""
+    """Limits of the hard checks. `norm_multiple` is in thousandths of the round's reference norm, at least 1."""
 
-    norm_multiple: Thousandths
+    norm_multiple: Annotated[Thousandths, Field(ge=1000)]
 
 
 class ContributionsSection(_Section):

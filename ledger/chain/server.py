@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -39,7 +40,8 @@ class JsonRpc:
     def answer(self, body: bytes) -> bytes:
         """Answer one request or a batch; empty when nothing in it wants an answer (notifications)."""
         try:
-            request = json.loads(body)
+            # Not the standard library's parser: py-evm raises the recursion limit so far that deep nesting would end it.
+            request = from_json(body)
         except ValueError as error:
             return _encoded(_failure(None, RpcError(_PARSE_ERROR, f"not JSON: {error}")))
         if isinstance(request, list) and request:

@@ -46,6 +46,7 @@ def test_notifications_get_no_answer(server: ChainServer) -> None:
     ("body", "code"),
     [
         (b"{", -32700),
+        (b"[" * 500_000, -32700),
         (b"\xff", -32700),
         (b"", -32700),
         (b"[]", -32600),
