@@ -35,6 +35,10 @@ from protocol.founding import read_founding
 log = structlog.get_logger()
 
 _BACKLOG = 128
+_GRACE_SECONDS = 5
+"""How long an upload under way may keep the service from ending."""
+_PATIENCE_SECONDS = 20.0
+"""How long a transaction is waited for before everything else gets its turn again; it is not sent anew."""
 
 
 class ServiceFile(BaseModel):
@@ -76,7 +80,15 @@ def run(home: AggregatorHome, settings: Settings, passphrase: str, announce: Cal
             unfinished.unlink()  # of a service that was killed; nobody else writes while we hold the lock
         context = Context(federation, store, home.blobs(), ledger, account)
         coordinator, views = assemble_service(context, home, settings, passphrase)
-        server = _Server(uvicorn.Config(create_app(views), log_config=None, access_log=False, lifespan="off"))
+        server = _Server(
+            uvicorn.Config(
+                create_app(views),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+            )
+        )
         listener = stack.enter_context(_listen(settings.host, settings.port))
         stack.enter_context(_signals_end(server))
         leading = threading.Thread(target=coordinator.run, name="coordinator")
@@ -96,7 +108,7 @@ def assemble_service(context: Context, home: AggregatorHome, settings: Settings,
     engine, ledger, blobs = context.store.engine, context.ledger, home.blobs_directory
     journal = SqlJournal(engine)
     scorer = ScorerProcess(blobs, home.key("scorer"), settings.rpc_url, context.federation.domain, passphrase)
-    steps = Steps(context, Sender(ledger.web3, context.account, journal), Worker(blobs), scorer)
+    steps = Steps(context, Sender(ledger.web3, context.account, journal, _PATIENCE_SECONDS), Worker(blobs), scorer)
     coordinator = Coordinator(context, steps, settings.shards, settings.root_set, settings.poll_seconds)
     return coordinator, Views(context, journal, lambda: coordinator.trouble)
 

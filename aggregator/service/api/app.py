@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from aggregator.service.api import evidence, federation, health, models, nodes, problems, rewards, rounds, updates
+from aggregator.service.api.limits import JsonLimit
 from aggregator.service.views import Views
 from protocol.version import VERSION
 
@@ -29,6 +30,7 @@ def create_app(views: Views) -> FastAPI:
     )
     app.state.views = views
     problems.install(app)
+    app.add_middleware(JsonLimit)
     for module in (federation, rounds, evidence, models, nodes, rewards, updates, health):
         app.include_router(module.router)
     return app

@@ -1,0 +1,184 @@
+"""Founding a federation, again and again; and the settings of its directory."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.assembly import read_config, read_data, read_model, read_task
+from aggregator.errors import FoundingFixed, HomeMissing, SettingsError
+from aggregator.founding import Wishes, found
+from aggregator.home import KEYS, AggregatorHome
+from aggregator.template import federation_text, settings_text, toml_value, with_values
+from learning.errors import UnknownSourceError
+from learning.loading import load_task
+from ledger.deployment import deployment_path
+from ledger.wallet import Wallet
+from protocol.config import parse_config
+from protocol.errors import ConfigError
+from protocol.founding import read_founding
+
+PASSPHRASE = "correct horse"
+
+OWN_TASK = '''
+import torch
+from learning.data import Data
+from learning.errors import UnknownSourceError
+from learning.scores import soft_accuracy
+from learning.task import Task
+
+
+class Parity(Task):
+    """Is a number odd?"""
+
+    def model(self):
+        return torch.nn.Linear(4, 2)
+
+    def loss(self, outputs, targets):
+        return torch.nn.functional.cross_entropy(outputs, targets)
+
+    def score(self, outputs, targets):
+        return soft_accuracy(outputs, targets)
+
+    def load(self, source):
+        if source not in ("all", "few"):
+            raise UnknownSourceError(source, ("all", "few"))
+        numbers = torch.arange(16 if source == "all" else 4)
+        return Data((numbers[:, None] >> torch.arange(4) & 1).float(), numbers % 2)
+'''
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> AggregatorHome:
+    """A directory whose keys are there already, cheap ones."""
+    made = AggregatorHome(tmp_path / "federation")
+    for name in KEYS:
+        Wallet.create(made.key(name), PASSPHRASE, scrypt_n=2)
+    return made
+
+
+def test_a_founded_directory_holds_everything_that_goes_on_chain(home: AggregatorHome) -> None:
+    founded = found(home, Wishes(task="digits", name="ours"), PASSPHRASE)
+    file, blobs, settings = founded.file, home.blobs(), home.settings()
+    assert read_founding(home.founding_file) == file
+    assert read_config(file.config_hash, blobs).federation.name == "ours"
+    task = load_task(read_task(file.task_hash, blobs))
+    assert read_model(file.genesis_model, task, blobs)
+    assert len(read_data(settings.shards[0], blobs)) == founded.samples == 360
+    assert len(read_data(settings.root_set, blobs)) == founded.root_samples == 90
+    assert (settings.rpc_url, settings.chain_id) == ("http://127.0.0.1:8545", 31337)
+    assert file.operator == Wallet.open(home.key("operator")).address
+    assert file.scorers == [Wallet.open(home.key("scorer")).address]
+
+
+def test_founding_again_takes_over_edits_and_touches_nothing_else(home: AggregatorHome) -> None:
+    first = found(home, Wishes(task="digits"), PASSPHRASE).file
+    keys = {name: home.key(name).read_bytes() for name in KEYS}
+    home.federation_file.write_text(home.federation_file.read_text().replace("epochs = 1", "epochs = 3"))
+    home.settings_file.write_text(home.settings_file.read_text().replace("port = 8700", "port = 9 # mine"))
+    second = found(home, Wishes(rpc_url="http://node:1", chain_id=5), PASSPHRASE).file
+    assert read_config(second.config_hash, home.blobs()).recipe.epochs == 3
+    assert second == first.model_copy(update={"config_hash": second.config_hash})
+    assert second.config_hash != first.config_hash
+    assert {name: home.key(name).read_bytes() for name in KEYS} == keys
+    settings = home.settings()
+    assert (settings.rpc_url, settings.chain_id, settings.port) == ("http://node:1", 5, 9)
+
+
+def test_once_deployed_nothing_that_the_chain_binds_changes(home: AggregatorHome) -> None:
+    first = found(home, Wishes(task="digits"), PASSPHRASE).file
+    path = deployment_path(home.path, 31337)
+    path.parent.mkdir()
+    path.write_text("{}")
+    assert found(home, Wishes(evaluation="training"), PASSPHRASE).samples == 1347
+    home.federation_file.write_text(home.federation_file.read_text().replace("epochs = 1", "epochs = 3"))
+    with pytest.raises(FoundingFixed, match="config hash"):
+        found(home, Wishes(), PASSPHRASE)
+    assert read_founding(home.founding_file) == first
+
+
+def test_a_task_of_ones_own_names_its_data(home: AggregatorHome, tmp_path: Path) -> None:
+    (tmp_path / "parity.py").write_text(OWN_TASK)
+    task = f"{tmp_path / 'parity.py'}:Parity"
+    with pytest.raises(UnknownSourceError, match="all, few"):
+        found(home, Wishes(task=task), PASSPHRASE)
+    founded = found(home, Wishes(task=task, evaluation="all", root="few"), PASSPHRASE)
+    assert (founded.samples, founded.root_samples, founded.config.federation.task) == (16, 4, "Parity")
+
+
+def test_without_a_task_there_is_nothing_to_found(home: AggregatorHome) -> None:
+    with pytest.raises(HomeMissing, match="--task"):
+        found(home, Wishes(), PASSPHRASE)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("epochs = 1", "epochs = 0", "recipe.epochs"),
+        ('pool = "1000"', 'pool = "0.000000000000000001"', "pay.pool"),
+        ('task = "Digits"', 'task = "Other"', "Other"),
+        ("[stake]", "[steak]", "steak"),
+        ("[stake]", "[stake", "TOML"),
+    ],
+)
+def test_a_bad_config_is_refused_with_its_key(home: AggregatorHome, before: str, after: str, told: str) -> None:
+    first = found(home, Wishes(task="digits"), PASSPHRASE).file
+    text = home.federation_file.read_text()
+    assert before in text
+    home.federation_file.write_text(text.replace(before, after))
+    with pytest.raises(ConfigError, match=told):
+        found(home, Wishes(), PASSPHRASE)
+    assert read_founding(home.founding_file) == first
+    with pytest.raises(ConfigError):
+        found(home, Wishes(name="another"), PASSPHRASE)
+
+
+def test_the_environment_goes_before_the_file(home: AggregatorHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    found(home, Wishes(task="digits"), PASSPHRASE)
+    monkeypatch.setenv("FAIRSHARE_AGGREGATOR_PORT", "0")
+    monkeypatch.setenv("FAIRSHARE_AGGREGATOR_DATABASE", "postgresql+psycopg://x")
+    settings = home.settings()
+    assert (settings.port, home.database_url(settings)) == (0, "postgresql+psycopg://x")
+    monkeypatch.setenv("FAIRSHARE_AGGREGATOR_LOG_LEVEL", "loud")
+    with pytest.raises(SettingsError, match="log_level"):
+        home.settings()
+
+
+def test_settings_that_are_not_there_or_bad_are_named(home: AggregatorHome) -> None:
+    with pytest.raises(HomeMissing, match="init"):
+        home.settings()
+    home.settings_file.write_text("rpc_url =")
+    with pytest.raises(SettingsError, match="TOML"):
+        home.settings()
+    home.settings_file.write_text('rpc_url = "x"\nchain_id = 1\nshards = ["0x12"]\nroot_set = "zz"\nunknown = 1\n')
+    with pytest.raises(SettingsError, match=r"(?s)shards.*root_set.*unknown"):
+        home.settings()
+
+
+VALUES = st.one_of(st.text(), st.integers(0, 1 << 62), st.lists(st.text(), max_size=3))
+
+
+@given(VALUES)
+def test_a_value_reads_back_as_it_was_written(value: str | int | list[str]) -> None:
+    assert tomllib.loads(f"key = {toml_value(value)}") == {"key": value}
+
+
+@given(st.text(), st.text(), st.integers(1, 1 << 62), st.lists(st.text(), max_size=2))
+def test_replaced_values_read_back_and_the_rest_stays(first: str, second: str, chain_id: int, shards: list[str]) -> None:
+    text = settings_text({"rpc_url": first, "chain_id": 1, "shards": [], "root_set": ""})
+    replaced = with_values(text, {"rpc_url": second, "chain_id": chain_id, "shards": shards})
+    assert tomllib.loads(replaced) == {
+        **tomllib.loads(text),
+        "rpc_url": second,
+        "chain_id": chain_id,
+        "shards": shards,
+    }
+    assert replaced.count("# ") == text.count("# ") or "# " in second + "".join(shards)
+
+
+@given(st.text(min_size=1, max_size=80), st.text(min_size=1, max_size=80))
+def test_a_new_config_is_valid_whatever_the_names(name: str, task: str) -> None:
+    config = parse_config(federation_text(name, task))
+    assert (config.federation.name, config.federation.task) == (name, task)
