@@ -19,7 +19,7 @@ class RoundState(IntEnum):
     VOID = 6
 
     def __str__(self) -> str:
-        return self.name.capitalize()
+        return self.name.lower()
 
     @property
     def decided(self) -> bool:

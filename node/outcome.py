@@ -52,7 +52,7 @@ def round_report(on_chain: ChainRound, node: int, note: str, ledger: LedgerClien
 
     Raises `ServiceRefused` while the aggregator has not got that far itself, and what client and ledger raise.
     """
-    number, state = on_chain.round, str(on_chain.state).lower()
+    number, state = on_chain.round, str(on_chain.state)
     if on_chain.state is RoundState.VOID:
         why = client.round(number).reason or "It ended without an outcome."
         return RoundReport(number, state, why, note)

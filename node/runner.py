@@ -199,7 +199,7 @@ class _Runner:
             # The federation went on: waiting for the aggregator's words would cost the next rounds.
             score, reward = self.ledger.score(number, self.part.node), self.ledger.reward(number, self.part.node)
             why = f"The aggregator tells no more about it ({refused})."
-            report = RoundReport(number, str(on_chain.state).lower(), why, record.note, score=score, reward=reward)
+            report = RoundReport(number, str(on_chain.state), why, record.note, score=score, reward=reward)
         self.reporter.say(report.line(self.symbol))
         self.reports.append(report)
         self.on_report(report)

@@ -51,7 +51,7 @@ def node_status(home: NodeHome, settings: NodeSettings, ledger: LedgerClient) ->
     return NodeStatus(
         node=node,
         round=last.round,
-        state=str(last.state).lower(),
+        state=str(last.state),
         deadline=last.deadline,
         done=str(record.phase) if record is not None and same else "",
         note=record.note if record is not None and same else "",

@@ -69,7 +69,7 @@ def _decided(stage: Stage, number: int) -> RoundState | None:
     if stage.ledger.last_round() < number:
         return None
     state = stage.ledger.round(number).state
-    return state if state.decided and stage.client.round(number).state == str(state).lower() else None
+    return state if state.decided and stage.client.round(number).state == str(state) else None
 
 
 def _claim(stage: Stage, rounds: list[int], passphrase: str) -> None:

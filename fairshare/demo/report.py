@@ -10,9 +10,11 @@ from ledger.client import LedgerClient
 from protocol.api import NodeScore, RoundView, ScoresView
 from protocol.client import FederationClient
 from protocol.terminal import SCHEMA_VERSION, note, table
+from protocol.verdicts import Reason
 
 TOKEN_UNIT = 10**18
 _SCORE_UNIT = 1 << 20
+_USUAL = frozenset({Reason.OK.code, Reason.CLIPPED.code})
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _node_row(address: str, player: Player, findings: Findings) -> tuple[object,
     parts = [(node, _percent(node.contribution, scores), _percent(node.standard_error, scores)) for scores, node in rows]
     contribution = sum(part for _, part, _ in parts)
     error = sum(part**2 for _, _, part in parts) ** 0.5
-    verdicts = Counter((node.verdict, node.reason) for _, node in rows)
+    verdicts = Counter(node.verdict if node.reason in _USUAL else f"{node.verdict}: {node.reason}" for _, node in rows)
     return (
         player.name,
         player.role,
@@ -109,7 +111,7 @@ def _node_row(address: str, player: Player, findings: Findings) -> tuple[object,
         f"{contribution:+.2f} ± {error:.2f}",
         sum(node.score for _, node in rows),
         f"{findings.balances[address] / TOKEN_UNIT:,.2f}",
-        ", ".join(f"{count} {verdict} ({reason})" for (verdict, reason), count in verdicts.items()),
+        ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()),
     )
 
 

@@ -268,24 +268,24 @@ def test_status_and_rewards_say_what_the_chain_says(federation: LocalFederation,
     assert (found["pool"], found["supply"], found["reserved"]) == (str(1000 * COIN), str(400 * COIN), str(3000 * COIN))
     assert (found["cap"], found["node_count"], found["token_symbol"]) == (str(3500 * COIN), 2, "TEST")
     assert [(r["round"], r["state"], r["parent"]) for r in found["rounds"]] == [
-        (0, "Final", 0),
-        (1, "Final", 0),
-        (2, "Final", 1),
-        (3, "Open", 2),
+        (0, "final", 0),
+        (1, "final", 0),
+        (2, "final", 1),
+        (3, "open", 2),
     ]
     assert found["rounds"][3]["deadline"] == client.round(3).deadline
     text = run("status", "--federation", directory, *here).stdout
     assert "pool 1000 TEST a round; minted 400, minted or promised 3000 of 3500" in text
-    assert [line.split()[:3] for line in text.splitlines()[-2:]] == [["2", "Final", "1"], ["3", "Open", "2"]]
+    assert [line.split()[:3] for line in text.splitlines()[-2:]] == [["2", "final", "1"], ["3", "open", "2"]]
 
     earned = result("rewards", 0, "--federation", directory, *here)
     assert earned == result("rewards", account("owner 0").address, "--federation", directory, *here)
     totals = {key: int(earned[key]) // COIN for key in ("earned", "pending", "claimable", "claimed")}
     assert totals == {"earned": 1400, "pending": 0, "claimable": 1000, "claimed": 400}
     assert [(r["round"], r["state"], r["score"], r["claimed"]) for r in earned["rounds"]] == [
-        (1, "Final", 4_000_000, True),
-        (2, "Final", 10_000_000, False),
-        (3, "Open", 0, False),
+        (1, "final", 4_000_000, True),
+        (2, "final", 10_000_000, False),
+        (3, "open", 0, False),
     ]
     text = run("rewards", 0, "--federation", directory, *here).stdout
     assert "earned 1400 TEST: claimed 400, claimable 1000; pending 0" in text

@@ -137,7 +137,7 @@ def test_a_call_that_would_revert_is_not_recorded(federation: LocalFederation) -
     with pytest.raises(Reverted) as refused:
         sender.submit("a", federation.client.abandon(1))
     assert (refused.value.name, refused.value.arguments) == ("WrongState", (1, RoundState.NONE))
-    assert str(refused.value) == "abandon round 1: the contract refused with WrongState(round=1, state=None)"
+    assert str(refused.value) == "abandon round 1: the contract refused with WrongState(round=1, state=none)"
     assert (journal.find("a"), refused.value.tx_hash) == (None, None)
     assert BROADCAST not in wire.sent
     sender.submit("a", federation.client.open_round(0, (bytes(32),), bytes(32)))

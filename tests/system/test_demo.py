@@ -119,7 +119,7 @@ def test_chain_rest_and_command_line_agree(demo: Demo) -> None:
             ]
         for node in demo.report["nodes"][:2]:
             answer = _command("ledger", "rewards", node["address"], "--federation", str(demo.federation))
-            on_chain = {row["round"]: str(row["reward"]) for row in answer["rounds"] if row["round"] in numbers}
+            on_chain = {row["round"]: row["tokens"] for row in answer["rounds"] if row["round"] in numbers}
             reported = {
                 int(entry["round"]): mine["reward"]
                 for entry in demo.report["rounds"]
