@@ -159,12 +159,8 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FoundingFil
 @pytest.fixture
 def stage(founded: tuple[Path, FoundingFile, Deployment], tmp_path: Path) -> Iterator[Stage]:
     """A copy of it for one test, the chain served."""
-    template, founding, deployment = founded
-    shutil.copytree(template, tmp_path / "stage")
-    home = AggregatorHome(tmp_path / "stage" / "federation")
-    with LocalChain(tmp_path / "stage" / "chain") as chain:
-        home.settings_file.write_text(with_values(home.settings_file.read_text(), {"rpc_url": chain.url, "port": 0}))
-        yield Stage(home, LocalFederation(chain, parse_config(CONFIG), founding, deployment))
+    with _staged(founded, tmp_path) as copied:
+        yield copied
 
 
 @pytest.fixture
@@ -172,6 +168,24 @@ def served(stage: Stage) -> Iterator[Service]:
     """The stage's service."""
     with serve(stage) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def standing(founded: tuple[Path, FoundingFile, Deployment], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service whose round 1 is open, for tests after which nothing is otherwise."""
+    with _staged(founded, tmp_path_factory.mktemp("standing")) as copied, serve(copied) as service:
+        service.open_round()
+        yield service
+
+
+@contextmanager
+def _staged(founded: tuple[Path, FoundingFile, Deployment], directory: Path) -> Iterator[Stage]:
+    template, founding, deployment = founded
+    shutil.copytree(template, directory / "stage")
+    home = AggregatorHome(directory / "stage" / "federation")
+    with LocalChain(directory / "stage" / "chain") as chain:
+        home.settings_file.write_text(with_values(home.settings_file.read_text(), {"rpc_url": chain.url, "port": 0}))
+        yield Stage(home, LocalFederation(chain, parse_config(CONFIG), founding, deployment))
 
 
 def problem(call: Callable[[], object]) -> tuple[int, str]:

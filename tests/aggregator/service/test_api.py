@@ -62,7 +62,7 @@ def test_the_nearest_class_decides() -> None:
         ("GET", "/nothing", 404, "unknown-page"),
         ("GET", "/v1/rounds/", 404, "unknown-page"),
         ("DELETE", "/v1/rounds", 405, "method-not-allowed"),
-        ("GET", "/v1/rounds/1", 404, "unknown-round"),
+        ("GET", "/v1/rounds/2", 404, "unknown-round"),
         ("GET", "/v1/rounds/0", 422, "bad-request"),
         ("GET", f"/v1/rounds/{1 << 63}", 422, "bad-request"),
         ("GET", "/v1/rounds/x/scores", 422, "bad-request"),
@@ -77,8 +77,8 @@ def test_the_nearest_class_decides() -> None:
         ("POST", "/v1/rounds/1/updates", 422, "bad-request"),
     ],
 )
-def test_every_error_is_a_problem_document(served: Service, method: str, path: str, status: int, code: str) -> None:
-    answer = served.client._http.request(method, path)
+def test_every_error_is_a_problem_document(standing: Service, method: str, path: str, status: int, code: str) -> None:
+    answer = standing.client._http.request(method, path)
     assert answer.headers["content-type"] == "application/problem+json"
     told = Problem.model_validate_json(answer.content)
     assert (answer.status_code, told.status, told.type) == (status, status, f"urn:fairshare:problem/{code}")
@@ -92,9 +92,9 @@ def test_every_error_is_a_problem_document(served: Service, method: str, path: s
     ids=["too large", "no length", "largest"],
 )
 def test_a_request_that_would_fill_the_memory_is_not_read(
-    served: Service, content: bytes | Iterator[bytes], status: int, code: str
+    standing: Service, content: bytes | Iterator[bytes], status: int, code: str
 ) -> None:
-    answer = served.client._http.post("/v1/rounds/1/updates", content=content)
+    answer = standing.client._http.post("/v1/rounds/1/updates", content=content)
     assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (status, code)
 
 
@@ -110,35 +110,35 @@ def test_a_fault_of_our_own_is_a_problem_too_and_tells_nothing() -> None:
     assert "secret" not in answer.text
 
 
-def test_blobs_that_nobody_may_see_are_no_models(served: Service) -> None:
-    settings = served.stage.home.settings()
-    for name in (settings.root_set, *settings.shards, served.context.federation.config_hash):
-        assert served.context.blobs.has(name)
-        assert problem(partial(served.client.model, name)) == (404, "unknown-model")
+def test_blobs_that_nobody_may_see_are_no_models(standing: Service) -> None:
+    settings = standing.stage.home.settings()
+    for name in (settings.root_set, *settings.shards, standing.context.federation.config_hash):
+        assert standing.context.blobs.has(name)
+        assert problem(partial(standing.client.model, name)) == (404, "unknown-model")
 
 
-def test_the_federation_and_its_files_are_those_on_chain(served: Service) -> None:
-    ledger, view = served.stage.ledger, served.client.federation()
+def test_the_federation_and_its_files_are_those_on_chain(standing: Service) -> None:
+    ledger, view = standing.stage.ledger, standing.client.federation()
     assert (view.chain_id, view.ledger) == (ledger.domain.chain_id, ledger.domain.ledger)
     assert (view.registry, view.token, view.token_symbol) == (ledger.registry_address, ledger.token_address, "TEST")
-    assert (view.pool, view.last_round, view.latest_final, view.node_count) == (ledger.pool(), 0, 0, JOINED)
-    assert parse_config(served.client.config().toml).sha256() == view.config_hash == ledger.config_hash()
-    task = served.client.task()
+    assert (view.pool, view.last_round, view.latest_final, view.node_count) == (ledger.pool(), 1, 0, JOINED)
+    assert parse_config(standing.client.config().toml).sha256() == view.config_hash == ledger.config_hash()
+    task = standing.client.task()
     assert TaskSource.from_texts(task.entry, task.files).sha256() == view.task_hash == ledger.task_hash()
-    assert served.client.model(ledger.round(0).model_hash)
+    assert standing.client.model(ledger.round(0).model_hash)
 
 
-def test_nodes_are_found_by_index_and_by_owner_in_any_spelling(served: Service) -> None:
+def test_nodes_are_found_by_index_and_by_owner_in_any_spelling(standing: Service) -> None:
     address = account("owner 1").address
-    by_index = served.client.node(1)
-    assert by_index == served.client.node(address) == served.client.node(address.lower())
-    assert by_index in served.client.nodes()
-    assert (by_index.address, by_index.stake, by_index.eligible) == (address, served.stage.ledger.minimum_stake(), True)
-    assert served.client.rewards(address.lower()).earned == 0
+    by_index = standing.client.node(1)
+    assert by_index == standing.client.node(address) == standing.client.node(address.lower())
+    assert by_index in standing.client.nodes()
+    assert (by_index.address, by_index.stake, by_index.eligible) == (address, standing.stage.ledger.minimum_stake(), True)
+    assert standing.client.rewards(address.lower()).earned == 0
 
 
-def test_a_model_is_cached_for_ever(served: Service) -> None:
-    answer = served.client._http.get("/v1/models/0x" + served.context.federation.genesis_model.hex())
+def test_a_model_is_cached_for_ever(standing: Service) -> None:
+    answer = standing.client._http.get("/v1/models/0x" + standing.context.federation.genesis_model.hex())
     assert "immutable" in answer.headers["cache-control"]
     assert answer.headers["content-type"] == "application/octet-stream"
 

@@ -96,9 +96,8 @@ def test_another_nodes_body_is_refused(revealing: tuple[Service, Sent]) -> None:
 
 
 @pytest.mark.parametrize("salt", [None, "", "5a", "0x5a", "0x" + "zz" * 32])
-def test_a_malformed_salt_is_refused(revealing: tuple[Service, Sent], salt: str | None) -> None:
-    service, sent = revealing
-    assert put(service, sent.body, salt) == (422, "bad-salt")
+def test_a_malformed_salt_is_refused(standing: Service, salt: str | None) -> None:
+    assert put(standing, b"", salt) == (422, "bad-salt")
 
 
 def test_a_committed_body_that_is_no_safetensors_file_is_refused_and_its_node_absent(served: Service) -> None:

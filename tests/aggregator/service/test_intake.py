@@ -66,28 +66,28 @@ def test_another_signature_over_the_same_update_is_not_the_same_update(served: S
     assert str(SecondUpdate(0, 1, kept.receipt)).count(kept.receipt.hex()) == 1
 
 
-def test_an_unknown_node_is_refused(served: Service) -> None:
-    view = served.open_round(2)
-    assert refused(served, make_update(served.domain, view, 7)) == (403, "not-registered")
+def test_an_unknown_node_is_refused(standing: Service) -> None:
+    view = standing.client.round(1)
+    assert refused(standing, make_update(standing.domain, view, 7)) == (403, "not-registered")
 
 
-def test_a_signer_who_is_not_the_nodes_is_refused(served: Service) -> None:
-    sent = make_update(served.domain, served.open_round(), 0)
-    stranger = sent.update.sign(served.stage.ledger.domain, account("stranger"))
-    assert refused(served, replace(sent, signature=stranger)) == (403, "wrong-signer")
+def test_a_signer_who_is_not_the_nodes_is_refused(standing: Service) -> None:
+    sent = make_update(standing.domain, standing.client.round(1), 0)
+    stranger = sent.update.sign(standing.stage.ledger.domain, account("stranger"))
+    assert refused(standing, replace(sent, signature=stranger)) == (403, "wrong-signer")
 
 
-def test_a_signature_for_another_federation_is_refused(served: Service) -> None:
-    sent = make_update(served.domain, served.open_round(), 0)
-    elsewhere = replace(served.stage.ledger.domain, chain_id=1)
+def test_a_signature_for_another_federation_is_refused(standing: Service) -> None:
+    sent = make_update(standing.domain, standing.client.round(1), 0)
+    elsewhere = replace(standing.stage.ledger.domain, chain_id=1)
     signature = sent.update.sign(elsewhere, account("signer 0"))
-    assert refused(served, replace(sent, signature=signature)) == (403, "wrong-signer")
+    assert refused(standing, replace(sent, signature=signature)) == (403, "wrong-signer")
 
 
 @pytest.mark.parametrize("signature", [b"", b"\x01" * 64, b"\xff" * 65])
-def test_a_malformed_signature_is_refused(served: Service, signature: bytes) -> None:
-    sent = make_update(served.domain, served.open_round(), 0)
-    assert refused(served, replace(sent, signature=signature)) == (422, "bad-signature")
+def test_a_malformed_signature_is_refused(standing: Service, signature: bytes) -> None:
+    sent = make_update(standing.domain, standing.client.round(1), 0)
+    assert refused(standing, replace(sent, signature=signature)) == (422, "bad-signature")
 
 
 def test_an_unbonding_node_is_refused_and_after_it_withdrew_too(served: Service) -> None:
@@ -127,9 +127,9 @@ def test_a_rotated_key_signs_from_the_next_round_on(served: Service) -> None:
     served.commit(sent)
 
 
-def test_a_round_that_never_opened_is_unknown(served: Service) -> None:
-    view = served.open_round()
-    assert refused(served, make_update(served.domain, view.model_copy(update={"round": 2}), 0)) == (404, "unknown-round")
+def test_a_round_that_never_opened_is_unknown(standing: Service) -> None:
+    view = standing.client.round(1)
+    assert refused(standing, make_update(standing.domain, view.model_copy(update={"round": 2}), 0)) == (404, "unknown-round")
 
 
 def test_a_decided_round_is_the_wrong_one(served: Service) -> None:
@@ -140,14 +140,14 @@ def test_a_decided_round_is_the_wrong_one(served: Service) -> None:
     assert refused(served, make_update(served.domain, view, 0)) == (409, "wrong-round")
 
 
-def test_wrong_inputs_are_refused(served: Service) -> None:
-    view = served.open_round()
-    assert refused(served, make_update(served.domain, view, 0, inputs=b"\x01" * 32)) == (409, "wrong-inputs")
+def test_wrong_inputs_are_refused(standing: Service) -> None:
+    view = standing.client.round(1)
+    assert refused(standing, make_update(standing.domain, view, 0, inputs=b"\x01" * 32)) == (409, "wrong-inputs")
 
 
-def test_a_wrong_base_model_is_refused(served: Service) -> None:
-    view = served.open_round()
-    assert refused(served, make_update(served.domain, view, 0, base_model=b"\x01" * 32)) == (409, "wrong-base-model")
+def test_a_wrong_base_model_is_refused(standing: Service) -> None:
+    view = standing.client.round(1)
+    assert refused(standing, make_update(standing.domain, view, 0, base_model=b"\x01" * 32)) == (409, "wrong-base-model")
 
 
 def test_a_commitment_at_the_deadline_is_late_even_before_the_coordinator_looks(served: Service) -> None:
@@ -167,8 +167,8 @@ def test_a_sample_count_above_the_bound_is_taken_for_the_gate_to_judge(served: S
     ("field", "value"),
     [("inputs", "0x12"), ("parameters", "no hex"), ("samples", -1), ("samples", 1 << 32), ("node", "x"), ("signature", None)],
 )
-def test_what_is_no_update_is_refused_with_the_field_named(served: Service, field: str, value: object) -> None:
-    sent = make_update(served.domain, served.open_round(), 0)
+def test_what_is_no_update_is_refused_with_the_field_named(standing: Service, field: str, value: object) -> None:
+    sent = make_update(standing.domain, standing.client.round(1), 0)
     update = sent.update
     body = {
         "inputs": "0x" + update.inputs.hex(),
@@ -178,8 +178,8 @@ def test_what_is_no_update_is_refused_with_the_field_named(served: Service, fiel
         "samples": 100,
         "signature": "0x" + sent.signature.hex(),
     }
-    answer = served.client._http.post("/v1/rounds/1/updates", json={**body, field: value})
+    answer = standing.client._http.post("/v1/rounds/1/updates", json={**body, field: value})
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert field in answer.json()["detail"]
-    assert not served.context.store.updates(1)
+    assert not standing.context.store.updates(1)
