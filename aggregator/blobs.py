@@ -15,6 +15,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO
 
 from aggregator.errors import BlobMissing, BlobTooLarge
+from protocol.files import sync_folder
 
 
 @dataclass
@@ -91,8 +92,4 @@ class BlobStore:
         path = incoming.path
         os.fsync(incoming._file.fileno())
         path.rename(self.path(name))
-        directory = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(directory)  # the rename itself must survive a power cut
-        finally:
-            os.close(directory)
+        sync_folder(self._directory)

@@ -16,10 +16,10 @@ from learning.loading import load_task
 from learning.parameters import initial_parameters
 from learning.source import TaskSource, read_task_source
 from learning.task import Task
-from ledger.journal import write_atomically
 from ledger.wallet import Wallet
 from protocol.config import FederationConfig, parse_config
 from protocol.errors import ConfigError
+from protocol.files import write_durably
 from protocol.founding import FoundingFile, read_founding
 from protocol.update import body_hash
 
@@ -86,7 +86,7 @@ def found(home: AggregatorHome, wishes: Wishes, passphrase: str) -> Founding:
     if root is not None:
         values["root_set"] = _keep(home, root)
     _write_settings(home, values)
-    write_atomically(home.founding_file, file.model_dump_json(indent=2) + "\n")
+    write_durably(home.founding_file, (file.model_dump_json(indent=2) + "\n").encode())
     return Founding(file, config, None if evaluation is None else len(evaluation), None if root is None else len(root))
 
 
@@ -100,7 +100,7 @@ def _source(home: AggregatorHome, before: FoundingFile | None, wishes: Wishes) -
 def _config(home: AggregatorHome, source: TaskSource, wishes: Wishes) -> FederationConfig:
     if not home.federation_file.exists():
         name = wishes.name or f"{source.entry} federation"
-        write_atomically(home.federation_file, federation_text(name, source.entry))
+        write_durably(home.federation_file, federation_text(name, source.entry).encode())
     config = parse_config(home.federation_file.read_text())
     if wishes.name is not None and config.federation.name != wishes.name:
         raise ConfigError(f"{home.federation_file} names the federation {config.federation.name!r}: edit it there")
@@ -144,5 +144,5 @@ def _write_settings(home: AggregatorHome, values: Values) -> None:
     else:
         defaults: Values = {"rpc_url": "http://127.0.0.1:8545", "chain_id": 31337}
         text = settings_text({**defaults, **values})
-    write_atomically(home.settings_file, text)
+    write_durably(home.settings_file, text.encode())
     home.settings()

@@ -18,11 +18,12 @@ from web3.utils import get_create_address
 from ledger.artifacts import ContractName, load_artifact
 from ledger.contracts import creation_code, verify_code
 from ledger.errors import DeploymentExists, DeploymentMismatch, DeploymentMissing
-from ledger.journal import FileJournal, write_atomically
+from ledger.journal import FileJournal
 from ledger.records import Call
 from ledger.sender import Journal, Sender
 from protocol.config import FederationConfig
 from protocol.errors import FormatError
+from protocol.files import write_durably
 from protocol.founding import FoundingFile
 
 ADMIN_DELAY = 2 * 24 * 3600
@@ -80,7 +81,7 @@ def found_federation(
         raise DeploymentExists(path, standing.ledger)
     journal = FileJournal(path.with_suffix(".journal"))
     deployment = deploy(web3, make_sender(journal), config, founding, say)
-    write_atomically(path, deployment.model_dump_json(indent=2) + "\n")
+    write_durably(path, (deployment.model_dump_json(indent=2) + "\n").encode())
     journal.path.unlink(missing_ok=True)
     return deployment
 

@@ -1,7 +1,5 @@
 """A Sender's journal in one small file: for commands of a few transactions that must survive being interrupted."""
 
-import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ledger.errors import JournalUnreadable
 from ledger.sender import Entry, Mined
 from protocol.api import HexBytes
+from protocol.files import write_durably
 
 
 class _EntryLine(BaseModel):
@@ -58,26 +57,7 @@ class FileJournal:
         """Keep a new entry; it is on disk when this returns."""
         self._entries[entry.key] = entry
         lines = [_EntryLine(**entry._asdict()) for entry in self._entries.values()]
-        write_atomically(self.path, _JournalFile(entries=lines).model_dump_json(indent=1) + "\n")
+        write_durably(self.path, (_JournalFile(entries=lines).model_dump_json(indent=1) + "\n").encode())
 
     def mined(self, key: str, mined: Mined) -> None:
         """Nothing to note: the chain knows."""
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Put a whole, synced file in place; a kill leaves the former file or this one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with temporary.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

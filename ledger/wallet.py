@@ -14,7 +14,6 @@ of a command, as those can be read by everyone on the machine.
 import getpass
 import json
 import os
-import secrets
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 
 from ledger.errors import PassphraseMissing, WalletExists, WalletMissing, WalletUnreadable, WrongPassphrase
+from protocol.files import write_new_private
 
 STRONG_SCRYPT = 2**18
 """Cost of the key derivation (scrypt n, about a second and 256 MB); a lower one is for tests."""
@@ -58,8 +58,10 @@ class Wallet:
             raise WalletExists(path)
         account: LocalAccount = Account.create() if key is None else Account.from_key(key)
         keystore = Account.encrypt(account.key, passphrase, kdf="scrypt", iterations=scrypt_n)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_new(path, json.dumps(keystore, indent=2) + "\n")
+        try:
+            write_new_private(path, (json.dumps(keystore, indent=2) + "\n").encode())
+        except FileExistsError as error:
+            raise WalletExists(path) from error
         return cls(path, account.address)
 
     @classmethod
@@ -151,25 +153,3 @@ def _read(path: Path) -> dict[str, object]:
     if not isinstance(keystore, dict) or keystore.get("version") != 3:
         raise WalletUnreadable(path, "no version 3 in it")
     return keystore
-
-
-def _write_new(path: Path, text: str) -> None:
-    """Put a whole, synced file at a path where there is none; a kill leaves either it or nothing under that name."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            # Unlike a rename, a link fails when the name is taken.
-            os.link(temporary, path)
-        except FileExistsError as error:
-            raise WalletExists(path) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

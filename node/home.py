@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from learning.source import TaskSource
 from node.errors import HomeIncomplete, HomeInUse, TermsChanged
 from node.settings import NodeSettings, read_settings, settings_text
 from protocol.config import FederationConfig, parse_config
+from protocol.files import write_durably
 from protocol.invitation import InvitationFile, read_invitation
 
 
@@ -120,21 +120,3 @@ class NodeHome:
             except BlockingIOError:
                 raise HomeInUse(self.path) from None
             yield
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write under a temporary name, sync, rename, sync the folder: after a crash the file is there whole, or as it was."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

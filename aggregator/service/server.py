@@ -26,10 +26,10 @@ from aggregator.service.store import Store
 from aggregator.service.views import Views
 from aggregator.service.worker import Worker
 from ledger.client import LedgerClient
-from ledger.journal import write_atomically
 from ledger.sender import Sender
 from ledger.wallet import Wallet
 from protocol.config import parse_config
+from protocol.files import write_durably
 from protocol.founding import read_founding
 
 log = structlog.get_logger()
@@ -177,7 +177,7 @@ def _signals_end(server: uvicorn.Server) -> Iterator[None]:
 
 @contextmanager
 def _service_file(home: AggregatorHome, url: str) -> Iterator[None]:
-    write_atomically(home.service_file, ServiceFile(pid=os.getpid(), url=url).model_dump_json() + "\n")
+    write_durably(home.service_file, (ServiceFile(pid=os.getpid(), url=url).model_dump_json() + "\n").encode())
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from learning.source import TaskSource
 from node.errors import HomeIncomplete, SettingsInvalid, TermsChanged
-from node.home import NodeHome, write_durably
+from node.home import NodeHome
 from node.settings import NodeSettings, read_settings, settings_text
 from protocol.config import parse_config
 from tests.node.conftest import NODE_CONFIG, SOURCE
@@ -86,11 +86,3 @@ def test_a_package_with_windows_line_ends_keeps_its_hash(tmp_path: Path) -> None
     home.keep_terms(NODE_CONFIG, source)  # in place of the other one
     settings = SETTINGS.model_copy(update={"task_entry": "T", "accepted_task": source.sha256()})
     assert home.terms(settings).task == source
-
-
-def test_durable_writing_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    write_durably(path, b"one")
-    write_durably(path, b"two")
-    assert path.read_bytes() == b"two"
-    assert list(tmp_path.iterdir()) == [path]
