@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from aggregator.blobs import BlobStore
@@ -63,6 +63,15 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment first; `init_settings` is what the file says."""
         return env_settings, init_settings
+
+
+class ServiceFile(BaseModel):
+    """`service.json`: where the running service answers. It is removed when the service ends, but not when it is killed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int
+    url: str
 
 
 @dataclass(frozen=True)

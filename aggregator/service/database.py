@@ -44,7 +44,8 @@ def open_database(url: str) -> Engine:
     try:
         engine = create_engine(url)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise DatabaseError(f"the database URL {url!r} cannot be used: {error}; see `database` in aggregator.toml") from error
+        # Not the URL itself: it may hold a password.
+        raise DatabaseError(f"`database` in aggregator.toml is no URL that can be used: {error}") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

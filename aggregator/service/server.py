@@ -10,10 +10,9 @@ from types import FrameType
 
 import structlog
 import uvicorn
-from pydantic import BaseModel, ConfigDict
 
 from aggregator.errors import CannotListen, ForeignLedger
-from aggregator.home import AggregatorHome, Settings
+from aggregator.home import AggregatorHome, ServiceFile, Settings
 from aggregator.service.api.app import create_app
 from aggregator.service.attestation import ScorerProcess
 from aggregator.service.context import Context, Federation
@@ -39,15 +38,6 @@ _GRACE_SECONDS = 5
 """How long an upload under way may keep the service from ending."""
 _PATIENCE_SECONDS = 20.0
 """How long a transaction is waited for before everything else gets its turn again; it is not sent anew."""
-
-
-class ServiceFile(BaseModel):
-    """`service.json`: where the running service answers. It is removed when the service ends, but not when it is killed."""
-
-    model_config = ConfigDict(frozen=True)
-
-    pid: int
-    url: str
 
 
 class _Server(uvicorn.Server):

@@ -8,11 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
-from aggregator.home import AggregatorHome
+from aggregator.home import AggregatorHome, ServiceFile
 from aggregator.service.database import open_database
 from aggregator.service.phases import Phase
 from aggregator.service.records import Counts, RoundRecord
-from aggregator.service.server import ServiceFile
 from aggregator.service.store import Store
 
 

@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from aggregator.template import with_values
 from ledger.deployment import deployment_path
 from ledger.records import RoundState
 from ledger.wallet import Wallet
 from protocol.client import FederationClient
-from protocol.update import body_hash
 from tests.aggregator.service.support import Stage, make_update
 from tests.support.chain import PASSPHRASE, account
 
@@ -83,8 +84,12 @@ def test_a_round_survives_the_kill_of_the_service_in_every_waiting_phase(stage: 
     with running(stage) as service:
         assert service.client.upload(1, 0).revealed
         service.client.reveal(1, 1, sent[1].salt, sent[1].body)
-        # Killed while the evaluation, or the scorer, is at work.
-        until(lambda: stage.home.blobs().has(body_hash(sent[1].body)))
+        # Killed while the evaluation is at work, which must not go on for ever without it.
+        at_work = psutil.Process(service.process.pid)
+        until(lambda: any("spawn_main" in " ".join(child.cmdline()) for child in at_work.children()))
+        left = at_work.children()
+    _, alive = psutil.wait_procs(left, timeout=60)
+    assert alive == []
     with running(stage) as service:
         until(lambda: service.client.round(1).state == "proposed")
         seen.append(ledger.round(1).evidence_root)

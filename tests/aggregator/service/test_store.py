@@ -33,6 +33,11 @@ DOMAIN = Domain(31337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
 BOUND = BoundInputs(0, b"\x01" * 32, b"\x02" * 32, b"\x03" * 32, bytes(32), (b"\x04" * 32, b"\x05" * 32), b"\x06" * 32)
 ROSTER = tuple(RosterEntry(node, account(f"signer {node}").address, (1 << 32) - 1) for node in range(4))
 
+_HAS_POSTGRES = bool(shutil.which("initdb") and shutil.which("pg_ctl") and importlib.util.find_spec("psycopg"))
+_WHY_NOT = "PostgreSQL is not tested: it needs initdb and pg_ctl on the PATH, and psycopg"
+# skip and not skipif, which the summary would repeat for each test
+_POSTGRES = [] if _HAS_POSTGRES else [pytest.mark.skip(reason=_WHY_NOT)]
+
 
 def record(node: int, samples: int = (1 << 32) - 1) -> UpdateRecord:
     update = Update(1, BOUND.digest(), node, BOUND.base_model, bytes([node]) * 32, samples)
@@ -42,8 +47,6 @@ def record(node: int, samples: int = (1 << 32) - 1) -> UpdateRecord:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a PostgreSQL server of our own, without its database's name."""
-    if not shutil.which("initdb") or not importlib.util.find_spec("psycopg"):
-        pytest.skip("PostgreSQL is not tested: it needs initdb and pg_ctl on the PATH, and psycopg")
     directory = tmp_path_factory.mktemp("postgres")
     # PostgreSQL refuses to run as root, and wants its files to be its own.
     user = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
@@ -64,7 +67,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         run("pg_ctl", "-D", str(directory / "data"), "-m", "immediate", "stop")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=_POSTGRES)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database."""
     if request.param == "sqlite":
