@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from aggregator.errors import AGGREGATOR_EXIT_CODES
+from learning.errors import LEARNING_EXIT_CODES
 from ledger.errors import LEDGER_EXIT_CODES
 from protocol.terminal import emit, expecting, note, plain, table
 
@@ -20,7 +21,7 @@ PassphraseFile = Annotated[
     Path | None, typer.Option(help="File with the keystores' passphrase; else FAIRSHARE_PASSPHRASE_FILE, or a prompt.")
 ]
 
-_expecting = expecting(AGGREGATOR_EXIT_CODES, LEDGER_EXIT_CODES)
+_expecting = expecting(AGGREGATOR_EXIT_CODES, LEARNING_EXIT_CODES, LEDGER_EXIT_CODES)
 
 
 @app.command()

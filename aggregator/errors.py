@@ -23,7 +23,6 @@ AggregatorError
 └── Refusal                   what a client asked for is refused: aggregator/service/refusals.py draws the kinds
 """
 
-from learning.errors import DataError, LearningError
 from protocol.terminal import ExitCodes
 
 
@@ -174,6 +173,4 @@ AGGREGATOR_EXIT_CODES: ExitCodes = {
     CannotListen: 44,
     DatabaseError: 46,
     AlreadyServing: 47,
-    LearningError: 50,
-    DataError: 52,
 }

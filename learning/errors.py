@@ -14,6 +14,8 @@ LearningError
 
 from collections.abc import Sequence
 
+from protocol.terminal import ExitCodes
+
 
 class LearningError(Exception):
     """Base of every error raised by `learning`."""
@@ -70,3 +72,11 @@ class RecipeError(LearningError, ValueError):
 
 class TrainingError(LearningError):
     """Training ran, and did not give a usable update."""
+
+
+LEARNING_EXIT_CODES: ExitCodes = {
+    LearningError: 50,
+    DataError: 52,
+    TrainingError: 53,
+}
+"""Exit codes of this family, see protocol.terminal; the nearest class decides."""

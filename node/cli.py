@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from learning.errors import LEARNING_EXIT_CODES
 from ledger.errors import LEDGER_EXIT_CODES
 from node.errors import NODE_EXIT_CODES
 from protocol.terminal import emit, expecting, note, table
@@ -32,7 +33,7 @@ PassphraseFile = Annotated[
 
 
 @app.command()
-@expecting(LEDGER_EXIT_CODES, NODE_EXIT_CODES)
+@expecting(LEDGER_EXIT_CODES, LEARNING_EXIT_CODES, NODE_EXIT_CODES)
 def init(
     directory: Home,
     federation: Annotated[str | None, typer.Option(metavar="URL", help="The aggregator's URL.")] = None,
@@ -95,7 +96,7 @@ def init(
 
 
 @app.command()
-@expecting(LEDGER_EXIT_CODES, NODE_EXIT_CODES)
+@expecting(LEDGER_EXIT_CODES, LEARNING_EXIT_CODES, NODE_EXIT_CODES)
 def join(
     directory: Home,
     stake: Annotated[str | None, typer.Option(help="Coin to deposit, as a decimal number; by default the least.")] = None,
@@ -121,7 +122,7 @@ def join(
 
 
 @app.command()
-@expecting(LEDGER_EXIT_CODES, NODE_EXIT_CODES)
+@expecting(LEDGER_EXIT_CODES, LEARNING_EXIT_CODES, NODE_EXIT_CODES)
 def run(
     directory: Home,
     rounds: Annotated[int | None, typer.Option(min=1, help="Stop after this many rounds; by default Ctrl-C does.")] = None,
@@ -150,7 +151,7 @@ def run(
 
 
 @app.command()
-@expecting(LEDGER_EXIT_CODES, NODE_EXIT_CODES)
+@expecting(LEDGER_EXIT_CODES, LEARNING_EXIT_CODES, NODE_EXIT_CODES)
 def status(directory: Home, as_json: Json = False) -> None:
     """Show the node's membership, the current round, and what this node did in it.
 
@@ -163,7 +164,7 @@ def status(directory: Home, as_json: Json = False) -> None:
 
 
 @app.command()
-@expecting(LEDGER_EXIT_CODES, NODE_EXIT_CODES)
+@expecting(LEDGER_EXIT_CODES, LEARNING_EXIT_CODES, NODE_EXIT_CODES)
 def rewards(directory: Home, as_json: Json = False) -> None:
     """Show what the node earned, read from the chain, and whether the aggregator says the same.
 
@@ -186,7 +187,7 @@ def rewards(directory: Home, as_json: Json = False) -> None:
 
 
 @app.command()
-@expecting(LEDGER_EXIT_CODES, NODE_EXIT_CODES)
+@expecting(LEDGER_EXIT_CODES, LEARNING_EXIT_CODES, NODE_EXIT_CODES)
 def claim(
     directory: Home,
     payer: Annotated[

@@ -27,7 +27,6 @@ Each error carries the values it speaks of, and its sentence ends with the next 
 
 from pathlib import Path
 
-from learning.errors import DataError, LearningError, TrainingError
 from protocol.terminal import ExitCodes
 
 
@@ -219,10 +218,7 @@ NODE_EXIT_CODES: ExitCodes = {
     TermsChanged: 17,
     MembershipError: 18,
     AggregatorFault: 45,
-    LearningError: 50,
-    DataError: 52,
-    TrainingError: 53,
     TaskNotAccepted: 55,
     TooMuchData: 56,
 }
-"""Exit codes of this family and of learning's, see protocol.terminal; the nearest class decides."""
+"""Exit codes of this family, see protocol.terminal; the nearest class decides."""

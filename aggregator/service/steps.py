@@ -57,6 +57,9 @@ class Steps:
         on_chain = self.context.ledger.round(found.number)
         if on_chain.state is RoundState.NONE and found.phase is not Phase.OPENING:
             raise RoundForgotten(found.number)
+        if found.phase is Phase.OPENING and on_chain.state in (RoundState.CLOSED, *_PROPOSED):
+            adopt(self.context, found.bound, on_chain)
+            return True
         if on_chain.state is RoundState.VOID and found.phase is not Phase.ABANDONING:
             return self._void(found, on_chain)
         if on_chain.state in _PROPOSED and found.phase not in (Phase.PROPOSING, Phase.PROPOSED):

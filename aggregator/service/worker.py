@@ -6,6 +6,9 @@ closed.
 """
 
 import multiprocessing
+import os
+import signal
+import sys
 import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -97,8 +100,8 @@ class Worker:
 
 
 def _serve(pipe: Connection, blobs: Path) -> None:
-    import signal
-
+    # Our parent's stdout is for its result; whatever a task prints belongs to the log.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # A Ctrl-C at the terminal reaches us too; our parent decides when we end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
