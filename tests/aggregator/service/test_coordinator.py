@@ -14,7 +14,7 @@ from aggregator.service.records import RoundRecord
 from ledger.chain.server import ChainServer
 from ledger.errors import ChainUnavailable
 from ledger.records import RoundState
-from tests.aggregator.service.support import Service, Stage, make_update, serve
+from tests.aggregator.service.support import Service, Stage, make_update, problem, serve
 
 
 def found(service: Service, number: int) -> RoundRecord:
@@ -148,6 +148,43 @@ def test_a_lost_database_takes_over_what_the_chain_has(stage: Stage) -> None:
         taken = service.client.round(number)
         assert (taken.state, taken.minted, taken.evidence_root) == ("final", 10**21, b"\x03" * 32)
         assert service.client.rewards(1).claimable == stage.ledger.reward(number, 1)
+
+
+def test_an_old_copy_of_the_database_takes_over_what_happened_since(stage: Stage) -> None:
+    with serve(stage) as service:
+        service.turn()
+        assert service.phase(1) is Phase.OPENING
+        stage.federation.play((10_000_000,))
+        service.turn()
+        assert service.client.round(1).state == "final"
+        assert service.client.round(1).opened_at > 0
+        # Its merged model is not here, so nothing could be evaluated that starts from it.
+        with pytest.raises(BlobMissing, match="04" * 32):
+            service.turn()
+
+
+def test_an_old_copy_that_missed_the_proposal_catches_up(served: Service) -> None:
+    view, federation = served.open_round(), served.stage.federation
+    served.commit(make_update(served.domain, view, 0))
+    federation.send("aggregator", federation.client.close_round(1, b"\x07" * 32))
+    federation.propose(1, (10_000_000,))
+    served.turn()
+    caught_up = served.client.round(1)
+    assert (caught_up.state, caught_up.evidence_root, caught_up.model) == ("proposed", b"\x03" * 32, b"\x04" * 32)
+    assert served.client.rewards(0).pending == 10**21
+    # The evidence itself is not here: that is said, and nothing is made up.
+    assert problem(lambda: served.client.scores(1)) == (503, "blob-unavailable")
+
+
+def test_an_old_copy_that_missed_the_closing_lets_the_round_time_out(served: Service) -> None:
+    view, federation = served.open_round(), served.stage.federation
+    served.commit(make_update(served.domain, view, 0))
+    federation.send("aggregator", federation.client.close_round(1, b"\x07" * 32))
+    served.turn(2)
+    assert served.phase(1) is Phase.STALLED
+    federation.chain.advance(60 + 120)
+    served.turn()
+    assert "another update root" in (served.client.round(1).reason or "")
 
 
 @pytest.mark.parametrize("closed", [False, True])
