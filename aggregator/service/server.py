@@ -53,7 +53,6 @@ def run(home: AggregatorHome, settings: Settings, passphrase: str, announce: Cal
 
     Raises `HomeError`, `CannotListen`, `DatabaseError`, and what wallet and ledger raise; all of it before anything is served.
     """
-    configure_logging(settings.log_level)
     deployment = home.deployment(settings.chain_id)
     ledger = LedgerClient.open(settings.rpc_url, settings.chain_id, deployment.ledger)
     federation = read_federation(ledger, home)
@@ -81,6 +80,7 @@ def run(home: AggregatorHome, settings: Settings, passphrase: str, announce: Cal
         )
         listener = stack.enter_context(_listen(settings.host, settings.port))
         stack.enter_context(_signals_end(server))
+        configure_logging(settings.log_level)
         leading = threading.Thread(target=coordinator.run, name="coordinator")
         leading.start()
         stack.callback(leading.join)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import pytest
+from typer.testing import CliRunner
 
+from aggregator.cli import app
 from aggregator.template import with_values
 from ledger.deployment import deployment_path
 from ledger.records import RoundState
@@ -123,31 +127,38 @@ def test_it_says_where_it_serves_and_ends_politely(stage: Stage) -> None:
         assert taken.isdigit()
 
 
-def test_what_keeps_it_from_starting_is_said_in_a_sentence(stage: Stage) -> None:
+def test_what_keeps_it_from_starting_is_said_in_a_sentence(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     home = stage.home
-    started = {
-        "wrong passphrase": start(home.path, passphrase="wrong"),
-        "chain down": start(home.path, "--rpc-url", "http://127.0.0.1:1"),
-    }
-    assert refused(started["wrong passphrase"])[0] == 25
-    code, complaint = refused(started["chain down"])
-    assert (code, "http://127.0.0.1:1" in complaint) == (31, True)
+    monkeypatch.setenv("FAIRSHARE_PASSPHRASE", PASSPHRASE)
 
-    Wallet.open(home.key("scorer")).path.unlink()
+    def attempt(*options: str) -> tuple[int, str]:
+        answer = CliRunner().invoke(app, ["serve", str(home.path), *options])
+        assert answer.stdout == ""
+        return answer.exit_code, answer.stderr
+
+    monkeypatch.setenv("FAIRSHARE_PASSPHRASE", "wrong")
+    assert attempt()[0] == 25
+    monkeypatch.setenv("FAIRSHARE_PASSPHRASE", PASSPHRASE)
+    code, told = attempt("--rpc-url", "http://127.0.0.1:1")
+    assert (code, "http://127.0.0.1:1" in told) == (31, True)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        code, told = attempt("--port", str(other.getsockname()[1]))
+    assert (code, "another --port" in told) == (44, True)
+
+    home.key("scorer").unlink()
     Wallet.create(home.key("scorer"), PASSPHRASE, bytes(account("stranger").key), scrypt_n=2)
-    code, complaint = refused(start(home.path))
-    assert (code, "is not a scorer" in complaint) == (14, True)
+    code, told = attempt()
+    assert (code, "is not a scorer" in told) == (14, True)
 
-    founding = stage.federation.founding
-    other = founding.model_copy(update={"genesis_model": b"\x01" * 32})
-    home.founding_file.write_text(other.model_dump_json())
-    code, complaint = refused(start(home.path))
-    assert (code, "genesis model" in complaint) == (14, True)
+    other_founding = stage.federation.founding.model_copy(update={"genesis_model": b"\x01" * 32})
+    home.founding_file.write_text(other_founding.model_dump_json())
+    code, told = attempt()
+    assert (code, "genesis model" in told) == (14, True)
 
     deployment_path(home.path, stage.chain.chain_id).unlink()
-    code, complaint = refused(start(home.path))
-    assert (code, "fairshare ledger deploy" in complaint) == (16, True)
+    code, told = attempt()
+    assert (code, "fairshare ledger deploy" in told) == (16, True)
 
     home.settings_file.write_text(with_values(home.settings_file.read_text(), {"port": 70_000, "prot": 1}))
-    code, complaint = refused(start(home.path))
-    assert (code, "port" in complaint, "prot" in complaint) == (14, True, True)
+    code, told = attempt()
+    assert (code, "port" in told, "prot" in told) == (14, True, True)
