@@ -166,6 +166,10 @@ class Refusal(AggregatorError):
     """A client's request is refused; the message tells the client why and what to do."""
 
 
+REFUSED_EXIT_CODE = 3
+"""What a scorer's process ends with if it replayed a round and does not sign. Python ends with 1 for whatever else went wrong,
+which says nothing about the round and may be tried again."""
+
 AGGREGATOR_EXIT_CODES: ExitCodes = {
     HomeError: 14,
     NotDeployed: 16,

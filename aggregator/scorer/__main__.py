@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from aggregator.blobs import BlobStore
-from aggregator.errors import AggregatorError
+from aggregator.errors import REFUSED_EXIT_CODE, BlobError
 from aggregator.scorer.attest import attest
+from aggregator.scorer.errors import ReplayError
 from learning.errors import LearningError
 from ledger.client import LedgerClient
 from ledger.errors import LedgerError
@@ -19,7 +20,7 @@ from protocol.errors import ProtocolError
 
 
 def main() -> int:
-    """Exit code 0 with the attestation on stdout, or 1 with the reason on stderr."""
+    """Exit code 0 and the attestation on stdout; 3 if the round does not replay, 1 if that is not known, with a sentence."""
     parser = argparse.ArgumentParser(prog="python -m aggregator.scorer", description=__doc__)
     parser.add_argument("--blobs", type=Path, required=True, help="directory of the content-addressed files")
     parser.add_argument("--rpc-url", required=True)
@@ -33,8 +34,11 @@ def main() -> int:
         account = Wallet.open(given.keystore).unlock(read_passphrase(f"the scorer key {given.keystore}"))
         ledger = LedgerClient.open(given.rpc_url, given.chain_id, given.ledger)
         signature = attest(ledger, BlobStore(given.blobs), given.round, given.evidence, account)
-    except (AggregatorError, LearningError, LedgerError, ProtocolError) as error:
+    except (ReplayError, LearningError, ProtocolError) as error:
         print(f"round {given.round} does not replay: {error}", file=sys.stderr)
+        return REFUSED_EXIT_CODE
+    except (BlobError, LedgerError) as error:
+        print(f"round {given.round} could not be replayed: {error}", file=sys.stderr)
         return 1
     print(json.dumps({"signer": account.address, "signature": "0x" + signature.hex()}))
     return 0

@@ -13,13 +13,12 @@ from pathlib import Path
 
 from eth_utils.crypto import keccak
 
-from aggregator.errors import AttestationFailed, AttestationRefused
+from aggregator.errors import REFUSED_EXIT_CODE, AttestationFailed, AttestationRefused
 from protocol.errors import SignatureError
 from protocol.typed_data import Attestation, Domain
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
-_REFUSED = 1
 """Exit code of a scorer that came to a verdict, and it is no."""
 
 
@@ -74,7 +73,7 @@ class ScorerProcess:
         answer, complaint = process.communicate()
         if process.returncode != 0:
             sentence = (complaint.strip().splitlines() or [f"it ended with code {process.returncode}"])[-1]
-            kind = AttestationRefused if process.returncode == _REFUSED else AttestationFailed
+            kind = AttestationRefused if process.returncode == REFUSED_EXIT_CODE else AttestationFailed
             raise kind(claim.round, sentence)
         try:
             signature = bytes.fromhex(json.loads(answer.splitlines()[-1])["signature"].removeprefix("0x"))
