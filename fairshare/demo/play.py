@@ -4,6 +4,7 @@ import json
 import secrets
 import tempfile
 import time
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -35,9 +36,10 @@ def _perform(directory: Path, keep: bool, report: Path | None, rounds: int) -> N
     passphrase = secrets.token_hex(16)
     (directory / "logs").mkdir()
     processes = Processes(directory / "logs", {"FAIRSHARE_PASSPHRASE": passphrase})
-    with all_ended(processes):
+    with all_ended(processes), ExitStack() as resources:
         note(f"a federation of real processes in {directory} (logs in {directory / 'logs'})")
         stage = set_up(directory, passphrase, processes, _say)
+        resources.enter_context(stage.client)
         final = _watch(stage, processes, rounds)
         _claim(stage, final, passphrase)
         findings = gather(stage.client, stage.ledger, stage.players, final)

@@ -1,6 +1,7 @@
 """Processes of a running federation are killed, none of them politely; nothing is lost and nobody is paid twice."""
 
 import secrets
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -31,8 +32,9 @@ def test_killed_processes_lose_nothing_and_nobody_is_paid_twice(tmp_path: Path) 
     passphrase = secrets.token_hex(16)
     (tmp_path / "logs").mkdir()
     processes = Processes(tmp_path / "logs", {"FAIRSHARE_PASSPHRASE": passphrase})
-    with all_ended(processes):
+    with all_ended(processes), ExitStack() as resources:
         stage = set_up(tmp_path, passphrase, processes, print)
+        resources.enter_context(stage.client)
 
         # A participant between its commitment and its body, or wherever it is by then.
         processes.wait_for("an open round", partial(_in_state, stage, 1, RoundState.OPEN, RoundState.CLOSED), 180)

@@ -5,15 +5,18 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from aggregator.assembly import read_evidence, write_evidence
 from aggregator.errors import AttestationFailed, BlobMissing, EvaluationFailed, RoundForgotten
 from aggregator.service.phases import Phase
 from aggregator.service.records import RoundRecord
 from ledger.chain.server import ChainServer
 from ledger.errors import ChainUnavailable
 from ledger.records import RoundState
+from protocol.evidence import Evidence, Kind, subtree_roots
 from tests.aggregator.service.support import Service, Stage, make_update, problem, serve
 
 
@@ -120,17 +123,23 @@ def test_a_dead_evaluation_is_started_again_and_a_refused_round_is_never_propose
     served.turn()
     assert served.phase(1) is Phase.ATTESTING
 
-    # A scorer that is ended comes to no verdict, and is asked again; one that cannot see a body comes to: no.
+    # A scorer that is ended, or cannot see a body, comes to no verdict and is asked again; one that is lied to says no.
     served.coordinator._steps.scorer.stop()
     with pytest.raises(AttestationFailed):
         served.turn()
     served.coordinator._steps.scorer._stopped = False
     body = served.context.store.updates(1)[0].body_hash
     assert body is not None
-    served.context.blobs.path(body).unlink()
+    path = served.context.blobs.path(body)
+    path.rename(path.with_suffix(".away"))
+    with pytest.raises(AttestationFailed, match=body.hex()):
+        served.turn()
+    path.with_suffix(".away").rename(path)
+    assert served.phase(1) is Phase.ATTESTING
+    served.context.store.note(1, evidence_root=_with_a_lie(served, 1))
     served.turn()
     assert served.phase(1) is Phase.STALLED
-    assert body.hex() in (found(served, 1).reason or "")
+    assert "SCORE" in (found(served, 1).reason or "")
     served.turn()
     assert served.stage.ledger.round(1).state is RoundState.CLOSED
     served.stage.chain.advance(60 + 120)
@@ -139,6 +148,17 @@ def test_a_dead_evaluation_is_started_again_and_a_refused_round_is_never_propose
     assert (ended.state, ended.minted) == ("void", 0)
     assert "does not attest" in (ended.reason or "")
     assert served.stage.ledger.round(1).released
+
+
+def _with_a_lie(served: Service, number: int) -> bytes:
+    """The root of evidence that hashes well, and in which node 0 scored all there is."""
+    root = found(served, number).evidence_root
+    assert root is not None
+    true = read_evidence(root, served.context.blobs)
+    lie = {0: 10_000_000, 1: 0}
+    leaves = tuple(leaf._replace(values=(lie[leaf.position],)) if leaf.kind is Kind.SCORE else leaf for leaf in true.leaves)
+    roots, _ = subtree_roots(true.header.federation, leaves)
+    return write_evidence(Evidence(replace(true.header, roots=roots), leaves), served.context.blobs)
 
 
 def test_a_lost_database_takes_over_what_the_chain_has(stage: Stage) -> None:
