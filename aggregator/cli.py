@@ -34,7 +34,9 @@ def init(
         str | None, typer.Option(help="Data source that rounds are evaluated on, as the task names it; default: evaluation.")
     ] = None,
     root: Annotated[str | None, typer.Option(help="Data source of the aggregator's own clean data; default: root.")] = None,
-    rpc_url: Annotated[str | None, typer.Option(help="Node of the chain; default: the local chain.")] = None,
+    rpc_url: Annotated[
+        str | None, typer.Option(envvar="FAIRSHARE_RPC_URL", help="Node of the chain; default: the local chain.")
+    ] = None,
     chain_id: Annotated[int | None, typer.Option(min=1, help="Id that the chain must have; default: the local chain's.")] = None,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,

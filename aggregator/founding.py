@@ -12,10 +12,13 @@ from aggregator.home import KEYS, AggregatorHome
 from aggregator.template import Values, federation_text, settings_text, with_values
 from learning.calls import load_data
 from learning.data import Data, encode_data
+from learning.errors import DataError
 from learning.loading import load_task
 from learning.parameters import initial_parameters
+from learning.recipe import Recipe
 from learning.source import TaskSource, read_task_source
 from learning.task import Task
+from learning.training import try_out
 from ledger.wallet import Wallet
 from protocol.config import FederationConfig, parse_config
 from protocol.errors import ConfigError
@@ -77,6 +80,10 @@ def found(home: AggregatorHome, wishes: Wishes, passphrase: str) -> Founding:
     blobs.put(file.config_hash, home.federation_file.read_bytes())
     evaluation = _data(task, wishes.evaluation, "evaluation", before is None or wishes.task is not None)
     root = _data(task, wishes.root, "root", before is None or wishes.task is not None)
+    recipe = Recipe.from_config(config.recipe)
+    for data in (evaluation, root):
+        if data is not None:
+            try_out(task, genesis, data, recipe)
     values: dict[str, str | int | list[str]] = {}
     for key, wish in (("rpc_url", wishes.rpc_url), ("chain_id", wishes.chain_id)):
         if wish is not None:
@@ -128,7 +135,13 @@ def _refuse_if_deployed(home: AggregatorHome, before: FoundingFile | None, after
 
 def _data(task: Task, wish: str | None, usual: str, needed: bool) -> Data | None:
     """The data of a source; with no wish the task's source of the usual name, if there is a need for any."""
-    return load_data(task, wish or usual) if needed or wish is not None else None
+    if wish is None and not needed:
+        return None
+    try:
+        return load_data(task, wish or usual)
+    except DataError as error:
+        hint = "" if wish else f"; name the source that the task knows by --{usual}"
+        raise DataError(f"data source {wish or usual!r} (--{usual}): {error}{hint}") from error
 
 
 def _keep(home: AggregatorHome, data: Data) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -70,6 +71,16 @@ def train(
         if not np.isfinite(array).all():
             raise TrainingError(f"tensor {name!r} is not finite after training: {_DIVERGED}")
     return update
+
+
+def try_out(task: Task, parameters: Parameters, data: Data, recipe: Recipe) -> None:
+    """One training step and one evaluation: whatever does not fit together fails here, before anything is signed or paid.
+
+    Raises as `train` and `evaluate` do.
+    """
+    few = data.take(np.arange(min(len(data), recipe.batch_size)))
+    train(task, parameters, few, replace(recipe, epochs=1), seed=0)
+    evaluate(task, parameters, data)
 
 
 _DIVERGED = "look for extreme values in the data, or ask the operator for a lower learning rate in the recipe"

@@ -85,7 +85,7 @@ class NotLocalChain(LedgerError):
         self.reason = reason
         super().__init__(
             f"{url} is not the local chain of this faucet: {reason}; "
-            "funds come only from the faucet of a chain started with `fairshare ledger chain`"
+            "name the directory of the chain that answers there by --chain-home, as `fairshare ledger chain --home` did"
         )
 
 

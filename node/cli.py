@@ -39,7 +39,9 @@ def init(
     federation: Annotated[str | None, typer.Option(metavar="URL", help="The aggregator's URL.")] = None,
     invitation: Annotated[Path | None, typer.Option(metavar="FILE", help="The operator's invitation.")] = None,
     data: Annotated[str | None, typer.Option(metavar="SOURCE", help="Your data, as the task's load() understands it.")] = None,
-    rpc_url: Annotated[str | None, typer.Option(metavar="URL", help="Node of the chain; by default the local chain.")] = None,
+    rpc_url: Annotated[
+        str | None, typer.Option(metavar="URL", envvar="FAIRSHARE_RPC_URL", help="Node of the chain; by default the local chain.")
+    ] = None,
     payout: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where rewards go; by default the owner.")] = None,
     accept_task: Annotated[
         str | None, typer.Option(metavar="SHA256", help="Accept config and task with this task hash, without being asked.")
@@ -52,7 +54,7 @@ def init(
     The first call needs the directory alone, and prints the owner's address for the operator, who makes the invitation.
     The second one finishes. Both may be repeated; what is not given again stays as it was.
 
-    Example: fairshare node init press-7 --federation http://host:8000 --invitation invitation.json --data press-7.csv
+    Example: fairshare node init press-7 --federation http://host:8700 --invitation invitation.json --data press-7.csv
     """
     from ledger.client import LedgerClient
     from ledger.places import LOCAL_RPC_URL, read_address

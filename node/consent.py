@@ -29,6 +29,7 @@ def consent(task: TaskSource, config_toml: str, accepted: bytes | None, ask: Cal
         return
     if ask is None:
         if not sys.stdin.isatty():
+            show(task, config_toml)
             raise TaskNotAccepted(found, "nobody has accepted the task's code, and there is no terminal to ask at")
         ask = input
     show(task, config_toml)

@@ -8,7 +8,7 @@ from learning.source import TaskSource
 from ledger.client import LedgerClient
 from ledger.wallet import Wallet
 from node.errors import FederationMismatch, HomeOfAnotherFederation, InvitationRejected, TermsChanged
-from node.home import NodeHome
+from node.home import AcceptedTerms, NodeHome
 from node.settings import NodeSettings
 from protocol.client import FederationClient
 from protocol.config import FederationConfig, parse_config
@@ -87,9 +87,12 @@ def enrol(
 ) -> NodeSettings:
     """Finish a node directory; `consent` raises unless the participant accepts the offer, and nothing is kept before.
 
-    Safe to repeat: settings not given again (None) stay as they were. Raises `HomeOfAnotherFederation` if the directory was
-    finished for another ledger, and what `check_invitation` and `fetch_offer` raise.
+    Runs the task's code, once it is accepted, on the node's data. Safe to repeat: settings not given again (None) stay as they
+    were. Raises `HomeOfAnotherFederation` if the directory was finished for another ledger, `TooMuchData`, and what
+    `check_invitation`, `fetch_offer`, the task and the data raise.
     """
+    from node.training import set_up  # brings torch, which checking terms and claiming must not
+
     before = home.settings({}) if home.settings_file.exists() else None
     asked = f"{invitation.ledger} on chain {invitation.chain_id}"
     if before is not None and (before.ledger, before.chain_id) != (invitation.ledger, invitation.chain_id):
@@ -99,13 +102,18 @@ def enrol(
         check_invitation(invitation, owner, ledger)
     offer = fetch_offer(client, ledger)
     consent(offer)
+    source = data if data is not None or before is None else before.data
+    # Before a stake is put down: do task, data and bound go together?
+    workplace = set_up(AcceptedTerms(offer.config, offer.task), source)
+    workplace.fits(invitation.max_samples)
+    workplace.try_out()
     settings = NodeSettings(
         federation_url=client.url,
         rpc_url=rpc_url,
         chain_id=invitation.chain_id,
         ledger=invitation.ledger,
         payout=payout or (before.payout if before else owner),
-        data=data if data is not None or before is None else before.data,
+        data=source,
         task_entry=offer.task.entry,
         accepted_config=offer.config.sha256(),
         accepted_task=offer.task.sha256(),

@@ -204,8 +204,8 @@ class TooMuchData(NodeError, ValueError):
     def __init__(self, samples: int, max_samples: int) -> None:
         self.samples, self.max_samples = samples, max_samples
         super().__init__(
-            f"the data has {samples} samples, the invitation allows {max_samples}: "
-            "give a smaller data source, or ask the operator for an invitation with a higher bound"
+            f"the data has {samples} samples, the invitation allows {max_samples}: give a smaller source to `fairshare node init "
+            "--data`; a higher bound takes a new invitation, which counts only before joining"
         )
 
 

@@ -7,7 +7,7 @@ from eth_account.signers.local import LocalAccount
 from ledger.client import LedgerClient
 from ledger.records import ChainRound
 from node.enrolment import check_terms
-from node.errors import ReceiptInvalid, SigningKeyMismatch, TooMuchData
+from node.errors import ReceiptInvalid, SigningKeyMismatch
 from node.home import NodeHome
 from node.settings import NodeSettings
 from node.store import Phase, RoundRecord, RoundStore
@@ -51,8 +51,8 @@ class Participation:
         mine = next((entry for entry in self.ledger.roster(number) if entry.node == self.node), None)
         if mine is not None and mine.signer != self.account.address:
             raise SigningKeyMismatch(self.node, mine.signer, self.account.address)
-        if mine is not None and len(self.workplace.data) > mine.max_samples:
-            raise TooMuchData(len(self.workplace.data), mine.max_samples)
+        if mine is not None:
+            self.workplace.fits(mine.max_samples)
         return mine
 
     def train(self, on_chain: ChainRound) -> RoundRecord:

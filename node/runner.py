@@ -7,8 +7,10 @@ only what the chain confirms.
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from learning.errors import TrainingError
 from learning.training import Progress
@@ -27,7 +29,10 @@ from node.store import Phase, RoundRecord, RoundStore
 from node.training import Trainer, set_up, showing
 from protocol.client import FederationClient
 from protocol.config import RoundsSection
-from protocol.errors import ServiceError, ServiceRefused
+from protocol.errors import ServiceError, ServiceRefused, ServiceUnreachable
+from protocol.typed_data import Domain
+
+_T = TypeVar("_T")
 
 _SETTLED = frozenset({RoundState.PROPOSED, RoundState.DISPUTED, RoundState.FINAL, RoundState.VOID})
 
@@ -45,8 +50,8 @@ def run(
     """Take part in round after round with the node at `path`, until `rounds` of them were proposed (None: for ever).
 
     `train` replaces the federation's local training; `on_report` hears of each round as it ends; `pause` waits that many
-    seconds when there is nothing to do. Returns the reports of all rounds that ended. At the start an
-    unreachable chain or aggregator is an error; later it is told once, and tried again until it is back.
+    seconds when there is nothing to do. Returns the reports of all rounds that ended. At the start an unreachable chain or
+    aggregator is an error, unless a round is under way; later it is told once, and tried again until it is back.
 
     Raises `NotJoined`, `HomeInUse`, `HomeIncomplete`, `TermsChanged`, `AggregatorFault`, `TooMuchData`,
     `SigningKeyMismatch`, and what wallet, ledger, client and the task raise.
@@ -54,27 +59,41 @@ def run(
     home = NodeHome(path)
     settings = home.settings()
     terms = home.terms(settings)
-    ledger = open_ledger(settings)
-    check_terms(settings, ledger)
-    owner = Wallet.open(home.owner_key).address
-    node = ledger.index_of(owner)
-    if node is None:
-        raise NotJoined(owner, path)
-    account = Wallet.open(home.signing_key).unlock(passphrase)
-    with home.exclusively(), FederationClient(settings.federation_url) as client:
-        client.health()
+    domain = Domain(settings.chain_id, settings.ledger)
+    with ExitStack() as stack:
+        stack.enter_context(home.exclusively())
+        store = stack.enter_context(closing(RoundStore(home.store, domain.separator)))
+        client = stack.enter_context(FederationClient(settings.federation_url))
+        backoff = Backoff(longest_backoff(terms.config.rounds))
+
+        def reached(attempt: Callable[[], _T]) -> _T:
+            # With a round under way, going on is worth a wait: after a power cut everything starts at the same time.
+            while True:
+                try:
+                    return attempt()
+                except (ChainUnavailable, ServiceUnreachable) as error:
+                    if not store.unreported():
+                        raise
+                    reporter.waiting(f"to go on with the round under way: {error}")
+                    pause(backoff.after_failure())
+
+        ledger = reached(lambda: open_ledger(settings))
+        check_terms(settings, ledger)
+        owner = Wallet.open(home.owner_key).address
+        node = ledger.index_of(owner)
+        if node is None:
+            raise NotJoined(owner, path)
+        account = Wallet.open(home.signing_key).unlock(passphrase)
+        reached(client.health)
         workplace = set_up(terms, settings.data)
+        workplace.fits(ledger.node(node).max_samples or len(workplace.data))  # 0: it is leaving, and may finish its round
         reporter.say(
             f"node {node} of {terms.config.federation.name!r}: {len(workplace.data)} samples, "
             f"signing with {account.address}, following {settings.federation_url}"
         )
-        store = RoundStore(home.store, ledger.domain.separator)
-        try:
-            trainer = train or showing(lambda progress: _show(reporter, progress))
-            part = Participation(home, settings, ledger, client, store, account, node, workplace, trainer)
-            return _Runner(part, reporter, terms.config.rounds, ledger.token_symbol(), on_report, pause).follow(rounds)
-        finally:
-            store.close()
+        trainer = train or showing(lambda progress: _show(reporter, progress))
+        part = Participation(home, settings, ledger, client, store, account, node, workplace, trainer)
+        return _Runner(part, reporter, terms.config.rounds, ledger.token_symbol(), on_report, pause).follow(rounds)
 
 
 def _show(reporter: Reporter, progress: Progress) -> None:

@@ -12,9 +12,9 @@ from learning.loading import load_task
 from learning.parameters import initial_parameters
 from learning.recipe import Recipe
 from learning.task import Task
-from learning.training import Progress, train
+from learning.training import Progress, train, try_out
+from node.errors import TooMuchData
 from node.home import AcceptedTerms
-from protocol.config import RecipeSection
 from protocol.parameters import Parameters, TensorLayout, layout_of
 
 _SEED_TAG = b"fairshare/training-seed/1"
@@ -36,27 +36,24 @@ class Workplace:
     recipe: Recipe
     layout: tuple[TensorLayout, ...]
 
+    def fits(self, max_samples: int) -> None:
+        """Raise `TooMuchData` if no update trained on all of this data could be accepted."""
+        if len(self.data) > max_samples:
+            raise TooMuchData(len(self.data), max_samples)
+
+    def try_out(self) -> None:
+        """Take one training step. Raises `TaskError`, `TrainingError` if task, data and recipe do not go together."""
+        try_out(self.task, initial_parameters(self.task, seed=0), self.data, self.recipe)
+
 
 def set_up(terms: AcceptedTerms, source: str | None) -> Workplace:
-    """Run the accepted task's code for the first time and load the node's data.
+    """Run the accepted task's code and load the node's data.
 
     Raises `TaskError`, `DataError`, `RecipeError`, `ParameterError`.
     """
     task = load_task(terms.task)
     layout = layout_of(initial_parameters(task, seed=0))
-    return Workplace(task, load_data(task, source), recipe_of(terms.config.recipe), layout)
-
-
-def recipe_of(section: RecipeSection) -> Recipe:
-    """The config's recipe in learning's terms: billionths become floats."""
-    return Recipe(
-        optimizer=section.optimizer,
-        learning_rate=section.learning_rate / 10**9,
-        batch_size=section.batch_size,
-        epochs=section.epochs,
-        momentum=section.momentum / 10**9,
-        weight_decay=section.weight_decay / 10**9,
-    )
+    return Workplace(task, load_data(task, source), Recipe.from_config(terms.config.recipe), layout)
 
 
 def training_seed(signing_key: bytes, federation: bytes, round_number: int) -> int:

@@ -74,7 +74,7 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[object]], title: str |
 
     drawn = Table(title=title, title_justify="left", header_style="bold", pad_edge=False, box=None)
     for column in columns:
-        drawn.add_column(column)
+        drawn.add_column(column, overflow="fold")  # what does not fit goes on below: half a hash is no hash
     for row in rows:
         drawn.add_row(*(Text(plain(str(cell))) for cell in row))
     Console(highlight=False).print(drawn)
@@ -93,11 +93,17 @@ def expecting(*families: ExitCodes) -> Callable[[Callable[_P, _T]], Callable[_P,
                 return command(*args, **kwargs)
             except tuple(codes) as error:
                 code = next(codes[kind] for kind in type(error).__mro__ if kind in codes)
-                fail(str(error), code)
+                fail(_sentence(error), code)
 
         return run
 
     return decorate
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {(error.strerror or type(error).__name__).lower()}; check the path"
+    return str(error)
 
 
 def fail(sentence: str, code: int) -> NoReturn:

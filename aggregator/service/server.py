@@ -28,6 +28,7 @@ from ledger.client import LedgerClient
 from ledger.sender import Sender
 from ledger.wallet import Wallet
 from protocol.config import parse_config
+from protocol.errors import ConfigError
 from protocol.files import write_durably
 from protocol.founding import read_founding
 
@@ -88,6 +89,8 @@ def run(home: AggregatorHome, settings: Settings, passphrase: str, announce: Cal
         url = f"http://{settings.host}:{listener.getsockname()[1]}"
         stack.enter_context(_service_file(home, url))
         announce(url)
+        if not _is_unedited(home, federation.config_hash):
+            log.warning("federation.toml was edited after deployment: the deployed config counts, the edit does nothing")
         log.info("serving", url=url, federation=federation.config.federation.name, ledger=federation.domain.ledger)
         server.run(sockets=[listener])
         log.info("stopping")
@@ -124,6 +127,13 @@ def read_federation(ledger: LedgerClient, home: AggregatorHome) -> Federation:
                 f"{home.founding_file} says 0x{founded.hex()}: restore that file, or check the deployment and rpc_url"
             )
     return fixed
+
+
+def _is_unedited(home: AggregatorHome, config_hash: bytes) -> bool:
+    try:
+        return parse_config(home.federation_file.read_text()).sha256() == config_hash
+    except (ConfigError, OSError):
+        return False
 
 
 def _check_roles(ledger: LedgerClient, aggregator: str, scorer: str) -> None:

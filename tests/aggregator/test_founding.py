@@ -12,7 +12,7 @@ from aggregator.errors import FoundingFixed, HomeMissing, SettingsError
 from aggregator.founding import Wishes, found
 from aggregator.home import KEYS, AggregatorHome
 from aggregator.template import federation_text, settings_text, toml_value, with_values
-from learning.errors import UnknownSourceError
+from learning.errors import DataError, TaskError
 from learning.loading import load_task
 from ledger.deployment import deployment_path
 from ledger.wallet import Wallet
@@ -102,7 +102,7 @@ def test_once_deployed_nothing_that_the_chain_binds_changes(home: AggregatorHome
 def test_a_task_of_ones_own_names_its_data(home: AggregatorHome, tmp_path: Path) -> None:
     (tmp_path / "parity.py").write_text(OWN_TASK)
     task = f"{tmp_path / 'parity.py'}:Parity"
-    with pytest.raises(UnknownSourceError, match="all, few"):
+    with pytest.raises(DataError, match="all, few; name the source that the task knows by --evaluation"):
         found(home, Wishes(task=task), PASSPHRASE)
     founded = found(home, Wishes(task=task, evaluation="all", root="few"), PASSPHRASE)
     assert (founded.samples, founded.root_samples, founded.config.federation.task) == (16, 4, "Parity")
@@ -182,3 +182,10 @@ def test_replaced_values_read_back_and_the_rest_stays(first: str, second: str, c
 def test_a_new_config_is_valid_whatever_the_names(name: str, task: str) -> None:
     config = parse_config(federation_text(name, task))
     assert (config.federation.name, config.federation.task) == (name, task)
+
+
+def test_a_task_that_does_not_fit_its_data_is_never_founded(home: AggregatorHome, tmp_path: Path) -> None:
+    (tmp_path / "parity.py").write_text(OWN_TASK.replace("Linear(4, 2)", "Linear(5, 2)"))
+    with pytest.raises(TaskError, match="shapes cannot be multiplied"):
+        found(home, Wishes(task=f"{tmp_path / 'parity.py'}:Parity", evaluation="all", root="few"), PASSPHRASE)
+    assert not home.founding_file.exists()

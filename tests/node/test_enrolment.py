@@ -136,14 +136,14 @@ def test_invitations_that_the_registry_would_refuse(world: World, tmp_path: Path
     owner = account("owner 0").address
 
     def invite(signer: str = "operator", owner: str = owner, deadline: int = now + 100) -> InvitationFile:
-        invitation = Invitation(owner, 10, bytes(32), deadline)
+        invitation = Invitation(owner, 16, bytes(32), deadline)
         return invitation_file(domain, invitation, invitation.sign(domain, account(signer)))
 
     cases = {
         "it is for": invite(owner=account("owner 1").address),
         "its deadline has passed": invite(deadline=now - 1),
         f"signed by {account('stranger').address}": invite(signer="stranger"),
-        "or it was changed afterwards": invite().model_copy(update={"max_samples": 11}),
+        "or it was changed afterwards": invite().model_copy(update={"max_samples": 17}),
         "a signature has 65 bytes": invite().model_copy(update={"signature": "0x00"}),
     }
     for reason, invitation in cases.items():

@@ -9,6 +9,7 @@ from ledger.errors import ChainUnavailable
 from ledger.records import RoundState
 from node.errors import HomeInUse, NotJoined, SigningKeyMismatch, TermsChanged, TooMuchData
 from node.home import NodeHome
+from node.stopping import Stopped
 from node.store import Phase, RoundRecord, RoundStore
 from node.training import training_seed
 from protocol.api import CommitRequest
@@ -202,6 +203,30 @@ def test_chain_or_aggregator_down_at_the_start_is_an_error(world: World) -> None
         world.run(home)
 
 
+def test_a_restart_with_a_round_under_way_waits_for_the_aggregator(world: World) -> None:
+    home, waits = world.node(0), 0
+
+    def until_committed(_: float) -> None:
+        if (1, 0) in world.service.commits:
+            raise Stopped
+        world.direct()
+
+    with pytest.raises(Stopped):
+        world.run(home, pause=until_committed)
+    world.service.down()
+
+    def pause(_: float) -> None:
+        nonlocal waits
+        waits += 1
+        if waits == 3:
+            world.service.up()
+        elif waits > 3:
+            world.direct()
+
+    (report,) = world.run(home, pause=pause)
+    assert (report.round, report.verdict, len(world.service.commits)) == (1, "accept", 1)
+
+
 def test_a_node_that_has_not_joined_does_not_run(world: World) -> None:
     with pytest.raises(NotJoined, match="fairshare node join"):
         world.run(world.enrolled(0))
@@ -215,7 +240,10 @@ def test_a_directory_runs_once_at_a_time(world: World) -> None:
 
 
 def test_more_samples_than_the_invitation_allows_is_said_before_training(world: World) -> None:
-    home = world.node(0, data="16", max_samples=15)
+    with pytest.raises(TooMuchData, match="16 samples, the invitation allows 15"):
+        world.node(0, data="16", max_samples=15)
+    home = world.node(1, data="15", max_samples=15)
+    home.write_settings(home.settings({}).model_copy(update={"data": "16"}))
     with pytest.raises(TooMuchData, match="16 samples, the invitation allows 15"):
         world.run(home)
     assert not world.service.commits
