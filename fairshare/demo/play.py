@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from fairshare.demo.processes import DemoError, Processes, all_ended
-from fairshare.demo.report import Findings, as_document, gather, show
+from fairshare.demo.report import TOKEN_UNIT, Findings, as_document, gather, show
 from fairshare.demo.stage import Stage, set_up
 from ledger.records import RoundState
 from ledger.sender import MemoryJournal, Sender
@@ -87,7 +87,8 @@ def _claim(stage: Stage, rounds: list[int], passphrase: str) -> None:
 
 def _epilogue(stage: Stage, findings: Findings, keep: bool, report: Path | None) -> None:
     minted, balances = sum(view.minted for view, _ in findings.rounds), sum(findings.balances.values())
-    note(f"\nminted {minted} base units, the participants hold {balances}: {'equal' if minted == balances else 'NOT EQUAL'}")
+    verdict = "equal, to the last base unit" if minted == balances else "NOT EQUAL"
+    note(f"\nminted {minted / TOKEN_UNIT:,.2f} tokens, the participants hold {balances / TOKEN_UNIT:,.2f}: {verdict}")
     if report is not None:
         note(f"every figure is in {report}")
     when = "The same answers, now:" if keep else "With --keep everything stays up, and these give the same answers:"
