@@ -47,20 +47,20 @@ clean: ## remove what was installed and built
 	rm -rf .venv contracts/node_modules contracts/out contracts/cache
 
 .venv/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fairshare needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fairshare needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -m venv .venv
 
 .venv/run: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Installing fairshare into .venv (once; about a minute) …"
-	$(PIP) --editable .
+	@$(PIP) --editable .
 	@touch $@
 
 .venv/dev: .venv/run
 	@echo "Installing the tools for the checks into .venv …"
-	$(PIP) --editable '.[dev]'
+	@$(PIP) --editable '.[dev]'
 	@touch $@
 
 contracts/node_modules: contracts/package-lock.json
 	@echo "Installing the Solidity tools into contracts/node_modules …"
-	cd contracts && npm ci --no-fund --no-audit --loglevel=error
+	@cd contracts && npm ci --no-fund --no-audit --loglevel=error
 	@touch $@
