@@ -8,7 +8,7 @@ are what a node says to the second half of a crash.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from eth_account.signers.local import LocalAccount
@@ -63,8 +63,8 @@ class Journal(Protocol):
 class MemoryJournal:
     """A journal for as long as the process lives: for commands that may be given again by a person."""
 
-    def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._entries = {entry.key: entry for entry in entries}
 
     def find(self, key: str) -> Entry | None:
         """The entry of this key."""

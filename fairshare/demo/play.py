@@ -1,6 +1,8 @@
 """The demo from curtain to curtain: set up, five rounds, claims, report, clean-up."""
 
+import errno
 import json
+import os
 import secrets
 import tempfile
 import time
@@ -8,7 +10,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from fairshare.demo.processes import DemoError, Processes, all_ended
+from fairshare.demo.processes import Processes, all_ended
 from fairshare.demo.report import TOKEN_UNIT, Findings, as_document, gather, show
 from fairshare.demo.stage import Stage, set_up
 from ledger.records import RoundState
@@ -22,9 +24,9 @@ _INTERRUPTED = 130
 
 
 def play(keep: bool, report: Path | None, rounds: int) -> None:
-    """Run the demo. Raises `DemoError` if a process ends or a round does not."""
+    """Run the demo. Raises `DemoError` if a process ends or a round does not, `NotADirectoryError` for a report into nowhere."""
     if report is not None and not report.parent.is_dir():
-        raise DemoError(f"the report cannot be written: {report.parent} is not a directory")
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(report.parent))
     try:
         with tempfile.TemporaryDirectory(prefix="fairshare-demo-") as name:
             _perform(Path(name), keep, report, rounds)

@@ -1,4 +1,4 @@
-"""What the README shows is what works: its task founds a federation, and every command that it names exists."""
+"""The face of the house: what the README shows works, the names for tasks are there, help is light, bad options are refused."""
 
 import re
 import subprocess
@@ -52,3 +52,14 @@ def test_help_loads_nothing_heavy() -> None:
     code = "import sys, fairshare.cli; print(sorted({'torch', 'web3', 'fastapi', 'sqlalchemy', 'numpy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_report_into_nowhere_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "fairshare", "demo", "--report", str(tmp_path / "no" / "report.json")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (11, "")
+    assert done.stderr == f"error: {tmp_path / 'no'}: not a directory; check the path\n"
