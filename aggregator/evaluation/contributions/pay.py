@@ -1,4 +1,4 @@
-"""From contributions to score bases and scores, by the integer rules of the design's section on pay."""
+"""From contributions to score bases and scores, by integer rules alone: everybody gets the same ones from the published leaves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
