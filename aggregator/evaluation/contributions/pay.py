@@ -1,4 +1,4 @@
-"""From contributions to score bases and scores, by integer rules alone: everybody gets the same ones from the published leaves."""
+"""From contributions to score bases and scores, by integer rules alone: the same for everybody."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

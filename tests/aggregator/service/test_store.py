@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -44,15 +45,14 @@ def record(node: int, samples: int = (1 << 32) - 1) -> UpdateRecord:
     return UpdateRecord(update, b"\x07" * 65, b"\x08" * 32, b"\x09" * 65)
 
 
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server of our own, without its database's name."""
-    directory = tmp_path_factory.mktemp("postgres")
+    # Not below pytest's own directory, which only its owner may enter: PostgreSQL may have to run as somebody else.
+    directory = Path(tempfile.mkdtemp(prefix="fairshare-postgres-"))
     # PostgreSQL refuses to run as root, and wants its files to be its own.
     user = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
     if os.getuid() == 0:
-        for parent in (directory, *directory.parents[:3]):
-            parent.chmod(0o755)
         shutil.chown(directory, user)
 
     def run(*arguments: str) -> None:
@@ -65,6 +65,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"postgresql+psycopg://fairshare@/{{database}}?host={directory}"
     finally:
         run("pg_ctl", "-D", str(directory / "data"), "-m", "immediate", "stop")
+        shutil.rmtree(directory)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=_POSTGRES)])
