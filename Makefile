@@ -26,8 +26,9 @@ check: .venv/dev ## lint, format, types and the floors of the house
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-unit: .venv/dev contracts/node_modules ## the Python tests
-	$(BIN)/python -m pytest
+# A file's tests stay in one process: they share the chain, the service or the round that the file sets up.
+unit: .venv/dev contracts/node_modules ## the Python tests, on all cores
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 forge: contracts/node_modules ## lint, unit, fuzz and invariant tests of the contracts
 	cd contracts && npm run --silent lint && npm run --silent test
