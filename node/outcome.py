@@ -54,17 +54,17 @@ def round_report(on_chain: ChainRound, node: int, note: str, ledger: LedgerClien
     """
     number, state = on_chain.round, str(on_chain.state)
     if on_chain.state is RoundState.VOID:
-        why = client.round(number).reason or "It ended without an outcome."
-        return RoundReport(number, state, why, note)
-    view = client.scores(number)
-    mine = next((found for found in view.nodes if found.node == node), None)
+        view = client.round(number)
+        return RoundReport(number, state, view.sentence or "It ended without an outcome.", note, reason=view.reason or "")
+    scores = client.scores(number)
+    mine = next((found for found in scores.nodes if found.node == node), None)
     if mine is None:
         return RoundReport(number, state, "No update of this node is in it.", note)
     score, reward = ledger.score(number, node), ledger.reward(number, node)
     if (mine.score, mine.reward) != (score, reward):
         differs = f"the aggregator says score {mine.score} and reward {mine.reward}, but the chain pays what stands here"
         note = f"{note}; {differs}" if note else differs
-    per_sample = max(1, view.denominator * view.evaluation_samples * _UNIT)
+    per_sample = max(1, scores.denominator * scores.evaluation_samples * _UNIT)
     return RoundReport(
         round=number,
         state=state,

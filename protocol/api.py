@@ -46,12 +46,13 @@ class Resource(BaseModel):
 
 
 class Problem(Resource):
-    """An error, RFC 9457. `type` ends in the machine-readable code."""
+    """An error, RFC 9457. `type` ends in the machine-readable code; `title` and `next_step` are what the catalogue says of it."""
 
     type: str
     title: str
     status: int
     detail: str
+    next_step: str = ""
 
 
 class FederationView(Resource):
@@ -86,7 +87,10 @@ class TaskView(Resource):
 
 
 class RoundView(Resource):
-    """One round. Deadlines are unix seconds of the chain's clock; None where the round has not come so far."""
+    """One round. Deadlines are unix seconds of the chain's clock; None where the round has not come so far.
+
+    `reason` is why it is, or will be, Void: a code of `protocol.catalogue.VOIDS`, told in `sentence` and `next_step`.
+    """
 
     round: int
     state: str
@@ -111,6 +115,8 @@ class RoundView(Resource):
     gas: BigInt
     minted: BigInt
     reason: str | None = None
+    sentence: str = ""
+    next_step: str = ""
     block: int
 
 

@@ -9,13 +9,13 @@ import structlog
 from aggregator.service.context import Context
 from aggregator.service.phases import Phase
 from aggregator.service.store import RoundChanges
+from aggregator.service.voids import VoidReason
 from ledger.records import ChainRound, RoundState
 from protocol.inputs import BoundInputs
 from protocol.shares import pack_scores
 
 log = structlog.get_logger()
 
-_LOST = "The aggregator lost its record of this round."
 
 _PHASES = {
     RoundState.OPEN: Phase.ABANDONING,
@@ -47,6 +47,6 @@ def adopt(context: Context, bound: BoundInputs, on_chain: ChainRound) -> None:
             "final_at": on_chain.deadline,
         }
     else:
-        found["reason"] = _LOST
+        found["reason"] = VoidReason.RECORD_LOST
     roster = context.ledger.roster(on_chain.round)
     context.store.adopt(on_chain.round, phase, bound, on_chain.inputs, roster, **found)

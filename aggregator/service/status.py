@@ -13,11 +13,12 @@ from aggregator.service.database import open_database
 from aggregator.service.phases import Phase
 from aggregator.service.records import Counts, RoundRecord
 from aggregator.service.store import Store
+from aggregator.service.voids import told
 
 
 @dataclass(frozen=True)
 class RoundLine:
-    """One round; `accuracy` is the merged model's, None before it is evaluated."""
+    """One round; `accuracy` is the merged model's, None before it is evaluated; `sentence` tells `reason`, as in the API."""
 
     round: int
     phase: str
@@ -27,6 +28,7 @@ class RoundLine:
     eligible: int
     accuracy: float | None
     reason: str | None
+    sentence: str
 
     @property
     def shown_accuracy(self) -> str:
@@ -72,7 +74,7 @@ def waiting_for(last: RoundLine | None) -> str:
         Phase.PROPOSING: "is being proposed on chain",
         Phase.PROPOSED: "waits for its window to pass",
         Phase.ABANDONING: "is being abandoned on chain",
-        Phase.STALLED: f"cannot be proposed and waits to time out: {last.reason}",
+        Phase.STALLED: f"cannot be proposed and waits to time out: {last.sentence}",
     }
     return f"round {last.round} {waits[Phase(last.phase)]}"
 
@@ -88,6 +90,7 @@ def _rounds(url: str) -> tuple[RoundLine, ...]:
 
 
 def _line(store: Store, found: RoundRecord, counts: Counts) -> RoundLine:
+    code, sentence, _ = told(found.reason) if found.reason else (None, "", "")
     return RoundLine(
         round=found.number,
         phase=found.phase.value,
@@ -96,7 +99,8 @@ def _line(store: Store, found: RoundRecord, counts: Counts) -> RoundLine:
         bodies=counts.bodies,
         eligible=len(store.roster(found.number)),
         accuracy=found.accuracy,
-        reason=found.reason,
+        reason=code,
+        sentence=sentence,
     )
 
 

@@ -16,6 +16,7 @@ from aggregator.service.context import Context
 from aggregator.service.journal import key_of
 from aggregator.service.phases import Phase
 from aggregator.service.records import RoundRecord, UpdateRecord
+from aggregator.service.voids import VoidReason
 from aggregator.service.worker import Order, Worker
 from ledger.errors import Reverted
 from ledger.records import Call, ChainRound, RoundState
@@ -27,14 +28,14 @@ from protocol.trees import NODE_TREE_DEPTH, tree_root
 log = structlog.get_logger()
 
 _WHY_VOID = {
-    Phase.OPENING: "The aggregator opened it and was down until its time was over.",
-    Phase.OPEN: "The aggregator did not close it in time.",
-    Phase.CLOSING: "The aggregator did not close it in time.",
-    Phase.REVEALING: "The aggregator did not propose it in time.",
-    Phase.EVALUATING: "It was not evaluated in time.",
-    Phase.ATTESTING: "It was not attested in time.",
-    Phase.PROPOSING: "It was not proposed in time.",
-    Phase.PROPOSED: "It was disputed.",
+    Phase.OPENING: VoidReason.OPENED_AND_LEFT,
+    Phase.OPEN: VoidReason.NOT_CLOSED,
+    Phase.CLOSING: VoidReason.NOT_CLOSED,
+    Phase.REVEALING: VoidReason.NOT_PROPOSED,
+    Phase.EVALUATING: VoidReason.NOT_EVALUATED,
+    Phase.ATTESTING: VoidReason.NOT_ATTESTED,
+    Phase.PROPOSING: VoidReason.NOT_PROPOSED,
+    Phase.PROPOSED: VoidReason.DISPUTED,
 }
 
 _PROPOSED = (RoundState.PROPOSED, RoundState.DISPUTED, RoundState.FINAL)
@@ -113,7 +114,7 @@ class Steps:
             minimum = self.context.federation.config.rounds.minimum_commits
             is_over = found.commit_deadline is not None and self.context.ledger.now() >= found.commit_deadline
             if is_over and commits < minimum:
-                why = f"Only {commits} of at least {minimum} nodes committed in time."
+                why = VoidReason.TOO_FEW_COMMITS.because(f"{commits} of at least {minimum} came.")
                 store.move(number, Phase.OPEN, Phase.ABANDONING, reason=why)
                 return self._moved(number, Phase.ABANDONING)
             if not is_over and (commits < eligible or commits < minimum):
@@ -131,8 +132,7 @@ class Steps:
         self._send("close", number, call, due=on_chain.state is RoundState.OPEN)
         on_chain = ledger.round(number)
         if on_chain.update_root != found.update_root:
-            why = "The chain has another update root than the aggregator's database, which is not the latest one."
-            self.context.store.move(number, Phase.CLOSING, Phase.STALLED, reason=why)
+            self.context.store.move(number, Phase.CLOSING, Phase.STALLED, reason=VoidReason.ANOTHER_UPDATE_ROOT)
             return self._moved(number, Phase.STALLED)
         federation, close_hash = self.context.federation, ledger.block_hash(on_chain.close_block)
         self.context.store.move(
@@ -178,8 +178,9 @@ class Steps:
         try:
             attestation = self.scorer.attest(claim)
         except AttestationRefused as refused:
-            log.error("nothing is proposed", round=found.number, why=str(refused))
-            self.context.store.move(found.number, Phase.ATTESTING, Phase.STALLED, reason=str(refused))
+            why = VoidReason.ATTESTATION_REFUSED.because(refused.sentence)
+            log.error("nothing is proposed", round=found.number, why=why)
+            self.context.store.move(found.number, Phase.ATTESTING, Phase.STALLED, reason=why)
             return self._moved(found.number, Phase.STALLED)
         self.context.store.move(found.number, Phase.ATTESTING, Phase.PROPOSING, attestation=attestation)
         return self._moved(found.number, Phase.PROPOSING)
@@ -222,7 +223,7 @@ class Steps:
         return False
 
     def _void(self, found: RoundRecord, on_chain: ChainRound) -> bool:
-        reason = found.reason or _WHY_VOID.get(found.phase, "")
+        reason = found.reason or _WHY_VOID[found.phase]
         opened_at, timing = on_chain.opened_at, self.context.federation.timing
         self.context.store.move(
             found.number,

@@ -11,6 +11,7 @@ from aggregator.service.journal import SqlJournal
 from aggregator.service.phases import Phase
 from aggregator.service.records import Counts, RoundRecord
 from aggregator.service.refusals import NotYetThere, UnknownModel
+from aggregator.service.voids import told
 from protocol.api import ConfigView, FederationView, Health, NodeScore, RoundView, ScoresView, TaskView, UploadView
 from protocol.evidence import Access, Evidence, Kind, evidence_from_json
 from protocol.verdicts import Reason, Verdict
@@ -122,6 +123,7 @@ class Views:
         assert found.opened_at is not None
         assert found.commit_deadline is not None
         is_public = found.final_at is not None
+        code, sentence, next_step = told(found.reason) if found.reason else (None, "", "")
         return RoundView(
             round=found.number,
             state=found.phase.state,
@@ -145,7 +147,9 @@ class Views:
             base_accuracy=found.base_accuracy if is_public else None,
             gas=gas,
             minted=self.context.federation.pool if found.phase is Phase.FINAL and found.scores else 0,
-            reason=found.reason,
+            reason=code,
+            sentence=sentence,
+            next_step=next_step,
             block=block,
         )
 

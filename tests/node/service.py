@@ -28,6 +28,7 @@ from protocol.api import (
     TaskView,
     UploadView,
 )
+from protocol.catalogue import VOIDS
 from protocol.client import SALT_HEADER
 from protocol.evidence import Kind, Leaf
 from protocol.typed_data import Receipt
@@ -144,7 +145,8 @@ class Service:
             bodies=0,
             gas=0,
             minted=0,
-            reason="Too few nodes committed." if found.state is RoundState.VOID else None,
+            reason="too-few-commits" if found.state is RoundState.VOID else None,
+            sentence=VOIDS["too-few-commits"].sentence if found.state is RoundState.VOID else "",
             block=chain.block().number,
         )
 

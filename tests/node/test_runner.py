@@ -122,7 +122,7 @@ def test_an_abandoned_round_is_told_and_not_counted(world: World) -> None:
 
     void, paid = world.run(home, lines=lines, pause=pause)
     assert (void.round, void.state, void.reward, paid.round) == (1, "void", 0, 2)
-    assert "round 1 is void: not paid. Too few nodes committed." in lines
+    assert "round 1 is void: not paid. Fewer nodes committed in time than the config asks for." in lines
 
 
 def test_an_aggregator_that_goes_down_is_told_once_and_waited_for(world: World) -> None:

@@ -9,8 +9,8 @@ from aggregator.service.api.problems import Row, respond
 JSON_BYTES = 1 << 16
 """Many times the largest request of the API, a signed Update."""
 
-_TOO_LARGE = Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", "The request is larger than any of the API's")
-_NO_LENGTH = Row(HTTPStatus.LENGTH_REQUIRED, "length-required", "The request does not say how long it is")
+_TOO_LARGE = Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large")
+_NO_LENGTH = Row(HTTPStatus.LENGTH_REQUIRED, "length-required")
 
 
 class JsonLimit:

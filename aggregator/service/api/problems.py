@@ -17,6 +17,7 @@ from aggregator.errors import AggregatorError, BlobError, BlobTooLarge
 from aggregator.service import refusals
 from ledger.errors import LedgerError
 from protocol.api import Problem
+from protocol.catalogue import REFUSALS
 from protocol.errors import BodyError, CommitmentError, FormatError, SignatureError
 
 log = structlog.get_logger()
@@ -25,42 +26,41 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Row(NamedTuple):
-    """One row of the table."""
+    """One row of the table; `code` is one of the catalogue's refusals, whose words the document carries."""
 
     status: HTTPStatus
     code: str
-    title: str
 
 
 TABLE: dict[type[Exception], Row] = {
-    refusals.UnknownPage: Row(HTTPStatus.NOT_FOUND, "unknown-page", "No such page"),
-    refusals.UnknownRound: Row(HTTPStatus.NOT_FOUND, "unknown-round", "No such round"),
-    refusals.UnknownNode: Row(HTTPStatus.NOT_FOUND, "unknown-node", "No such participant"),
-    refusals.UnknownModel: Row(HTTPStatus.NOT_FOUND, "unknown-model", "No such model"),
-    refusals.NotYetThere: Row(HTTPStatus.NOT_FOUND, "not-yet-there", "The round has not come that far"),
-    refusals.NotRegistered: Row(HTTPStatus.FORBIDDEN, "not-registered", "The node is not registered"),
-    refusals.NotStaked: Row(HTTPStatus.FORBIDDEN, "not-staked", "The node has no stake"),
-    refusals.Leaving: Row(HTTPStatus.FORBIDDEN, "leaving", "The node is leaving"),
-    refusals.JoinedLater: Row(HTTPStatus.FORBIDDEN, "joined-later", "The node joined after the round had opened"),
-    refusals.WrongSigner: Row(HTTPStatus.FORBIDDEN, "wrong-signer", "Signed by another key than the node's"),
-    refusals.WrongRound: Row(HTTPStatus.CONFLICT, "wrong-round", "The round is not the open one"),
-    refusals.WrongInputs: Row(HTTPStatus.CONFLICT, "wrong-inputs", "The round is bound to other inputs"),
-    refusals.WrongBaseModel: Row(HTTPStatus.CONFLICT, "wrong-base-model", "The round starts from another model"),
-    refusals.SecondUpdate: Row(HTTPStatus.CONFLICT, "second-update", "The node has committed to another update"),
-    refusals.TooEarly: Row(HTTPStatus.CONFLICT, "too-early", "The round has not closed yet"),
-    refusals.NothingCommitted: Row(HTTPStatus.CONFLICT, "nothing-committed", "The node has not committed to an update"),
-    refusals.TooLate: Row(HTTPStatus.GONE, "too-late", "The deadline has passed"),
-    refusals.BadSalt: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-salt", "The salt is missing or malformed"),
-    refusals.Truncated: Row(HTTPStatus.BAD_REQUEST, "truncated", "The upload ended too early"),
-    BlobTooLarge: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", "The body is larger than the config allows"),
-    CommitmentError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-body", "The body does not open the commitment"),
-    BodyError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "undecodable-body", "The body is not a safetensors file"),
-    SignatureError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-signature", "The signature is malformed"),
-    FormatError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-format", "A value does not have the protocol's form"),
-    RequestValidationError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", "The request does not have the API's form"),
-    BlobError: Row(HTTPStatus.SERVICE_UNAVAILABLE, "blob-unavailable", "A file that should be here cannot be read"),
-    LedgerError: Row(HTTPStatus.SERVICE_UNAVAILABLE, "chain-unavailable", "The chain cannot be asked"),
-    Exception: Row(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "A fault of the aggregator itself"),
+    refusals.UnknownPage: Row(HTTPStatus.NOT_FOUND, "unknown-page"),
+    refusals.UnknownRound: Row(HTTPStatus.NOT_FOUND, "unknown-round"),
+    refusals.UnknownNode: Row(HTTPStatus.NOT_FOUND, "unknown-node"),
+    refusals.UnknownModel: Row(HTTPStatus.NOT_FOUND, "unknown-model"),
+    refusals.NotYetThere: Row(HTTPStatus.NOT_FOUND, "not-yet-there"),
+    refusals.NotRegistered: Row(HTTPStatus.FORBIDDEN, "not-registered"),
+    refusals.NotStaked: Row(HTTPStatus.FORBIDDEN, "not-staked"),
+    refusals.Leaving: Row(HTTPStatus.FORBIDDEN, "leaving"),
+    refusals.JoinedLater: Row(HTTPStatus.FORBIDDEN, "joined-later"),
+    refusals.WrongSigner: Row(HTTPStatus.FORBIDDEN, "wrong-signer"),
+    refusals.WrongRound: Row(HTTPStatus.CONFLICT, "wrong-round"),
+    refusals.WrongInputs: Row(HTTPStatus.CONFLICT, "wrong-inputs"),
+    refusals.WrongBaseModel: Row(HTTPStatus.CONFLICT, "wrong-base-model"),
+    refusals.SecondUpdate: Row(HTTPStatus.CONFLICT, "second-update"),
+    refusals.TooEarly: Row(HTTPStatus.CONFLICT, "too-early"),
+    refusals.NothingCommitted: Row(HTTPStatus.CONFLICT, "nothing-committed"),
+    refusals.TooLate: Row(HTTPStatus.GONE, "too-late"),
+    refusals.BadSalt: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-salt"),
+    refusals.Truncated: Row(HTTPStatus.BAD_REQUEST, "truncated"),
+    BlobTooLarge: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large"),
+    CommitmentError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-body"),
+    BodyError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "undecodable-body"),
+    SignatureError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-signature"),
+    FormatError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-format"),
+    RequestValidationError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request"),
+    BlobError: Row(HTTPStatus.SERVICE_UNAVAILABLE, "blob-unavailable"),
+    LedgerError: Row(HTTPStatus.SERVICE_UNAVAILABLE, "chain-unavailable"),
+    Exception: Row(HTTPStatus.INTERNAL_SERVER_ERROR, "internal"),
 }
 
 _RETRY_SECONDS = "2"
@@ -71,9 +71,16 @@ def row_of(error: Exception) -> Row:
     return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
 
 
+def document(row: Row, detail: str) -> Problem:
+    """The problem document of a row; `detail` is about this one case."""
+    _, sentence, next_step = REFUSALS[row.code]
+    kind = f"urn:fairshare:problem/{row.code}"
+    return Problem(type=kind, title=sentence, status=row.status, detail=detail, next_step=next_step)
+
+
 def respond(row: Row, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The problem document of an error."""
-    problem = Problem(type=f"urn:fairshare:problem/{row.code}", title=row.title, status=row.status, detail=detail)
+    """Answer with a problem document."""
+    problem = document(row, detail)
     more = {"Retry-After": _RETRY_SECONDS} if row.status is HTTPStatus.SERVICE_UNAVAILABLE else {}
     return JSONResponse(problem.model_dump(), row.status, {**more, **(headers or {})}, media_type=MEDIA_TYPE)
 
@@ -83,7 +90,7 @@ def problem_responses(*errors: type[Exception]) -> dict[int | str, dict[str, Any
     by_status: dict[int | str, dict[str, Any]] = {}
     for row in (TABLE[error] for error in (*errors, LedgerError)):
         known = by_status.setdefault(row.status.value, {"model": Problem, "content": {MEDIA_TYPE: {"examples": {}}}})
-        example = Problem(type=f"urn:fairshare:problem/{row.code}", title=row.title, status=row.status, detail="…")
+        example = document(row, "…")
         known["content"][MEDIA_TYPE]["examples"][row.code] = {"value": example.model_dump()}
         known["description"] = ", ".join(known["content"][MEDIA_TYPE]["examples"])
     return by_status
@@ -124,5 +131,5 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return _known(request, refusals.UnknownPage(request.url.path))
     status = HTTPStatus(error.status_code)
-    row = Row(status, status.phrase.lower().replace(" ", "-"), status.phrase)
+    row = Row(status, "method-not-allowed" if status is HTTPStatus.METHOD_NOT_ALLOWED else "bad-request")
     return respond(row, f"{request.method} {request.url.path}: {status.description}", dict(error.headers or {}))
