@@ -13,6 +13,7 @@ from aggregator.home import KEYS, AggregatorHome
 from aggregator.service.database import open_database
 from aggregator.service.phases import Phase
 from aggregator.service.store import Store
+from aggregator.service.voids import VoidReason
 from ledger.wallet import Wallet
 from protocol.inputs import BoundInputs
 from protocol.roster import RosterEntry
@@ -104,11 +105,12 @@ def test_status_says_what_the_last_round_waits_for(directory: Path, run: CliRunn
     store.opened(1, 100, 160, [RosterEntry(node, account(f"signer {node}").address, 9) for node in range(3)])
     shown = run.invoke(app, ["status", str(directory)]).stdout
     assert "round 1 waits for commitments: 0 of 3 eligible nodes have committed" in shown
-    store.move(1, Phase.OPEN, Phase.ABANDONING, reason="Nobody came.")
+    store.move(1, Phase.OPEN, Phase.ABANDONING, reason=VoidReason.TOO_FEW_COMMITS.because("Nobody came."))
     store.move(1, Phase.ABANDONING, Phase.VOID)
     told = json.loads(run.invoke(app, ["status", str(directory), "--json"]).stdout)
     assert told["rounds"][0] | {"accuracy": None} == told["rounds"][0]
-    assert (told["rounds"][0]["state"], told["rounds"][0]["reason"]) == ("void", "Nobody came.")
+    assert (told["rounds"][0]["state"], told["rounds"][0]["reason"]) == ("void", "too-few-commits")
+    assert told["rounds"][0]["sentence"].endswith("Nobody came.")
     assert told["waiting"] == "round 2 opens as soon as enough nodes are eligible"
     engine.dispose()
 
