@@ -1,5 +1,6 @@
 """A round's outcome as evidence: every leaf of the protocol's table, and the header that the chain remembers."""
 
+from aggregator.evaluation.contributions.contribute import ContributionFigures
 from aggregator.evaluation.gate.statistics import Statistic, Statistics
 from aggregator.evaluation.round import Measurements, RoundInputs, RoundOutcome
 from protocol.errors import EvidenceError
@@ -43,7 +44,7 @@ def published_measurements(evidence: Evidence) -> Measurements:
         for leaf in by_kind[Kind.UTILITY].values()
     }
     errors = {node: leaf.get("standard_error") for node, leaf in by_kind[Kind.CONTRIBUTION].items()}
-    return Measurements(statistics, utilities, errors)
+    return Measurements(statistics, ContributionFigures(utilities, errors))
 
 
 def _input_leaves(inputs: RoundInputs) -> list[Leaf]:
@@ -74,7 +75,7 @@ def _submission_leaves(inputs: RoundInputs, outcome: RoundOutcome) -> list[Leaf]
 def _outcome_leaves(outcome: RoundOutcome) -> list[Leaf]:
     figures = outcome.published
     leaves = [Leaf(Kind.STATISTICS, node, (values,)) for node, values in sorted(figures.statistics.items())]
-    for position, ((coalition, shard), utility) in enumerate(figures.utilities.items()):
+    for position, ((coalition, shard), utility) in enumerate(figures.contributions.utilities.items()):
         mask = coalition.to_bytes((coalition.bit_length() + 7) // 8, "little")
         leaves.append(Leaf(Kind.UTILITY, position, (mask, shard, utility)))
     for node in outcome.nodes:

@@ -4,16 +4,11 @@ Service, scorer, simulators, benchmarks and tests all call this one function. No
 the node index is the only order.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
-import numpy as np
-
-from aggregator.evaluation.contributions.design import choose_design
-from aggregator.evaluation.contributions.game import members, play
+from aggregator.evaluation.contributions.contribute import ContributionFigures, contribute, in_order
 from aggregator.evaluation.contributions.pay import share_out
-from aggregator.evaluation.contributions.standard_error import PerSample
 from aggregator.evaluation.gate.inspection import Inspection, inspect
 from aggregator.evaluation.gate.statistics import Statistics, measure
 from aggregator.evaluation.gate.verdict import Claimed, decide
@@ -22,15 +17,11 @@ from learning.data import Data
 from learning.evaluator import Evaluator
 from learning.task import Task
 from protocol.config import FederationConfig
-from protocol.errors import EvidenceError
 from protocol.inputs import BoundInputs
 from protocol.parameters import Parameters, layout_of, model_hash
 from protocol.roster import RosterEntry
 from protocol.typed_data import Domain, Update
 from protocol.verdicts import Reason, Verdict
-
-_K = TypeVar("_K")
-_V = TypeVar("_V")
 
 
 @dataclass(frozen=True)
@@ -71,13 +62,11 @@ class RoundInputs:
 class Measurements:
     """The toleranced figures of a round: they come from float arithmetic, which differs between machines.
 
-    `statistics` by node index; `utilities` by (coalition as a mask over node indices, shard), in the order of evaluation;
-    `standard_errors` by node index, on the round's denominator.
+    `statistics` by node index.
     """
 
     statistics: Mapping[int, Statistics]
-    utilities: Mapping[tuple[int, int], int]
-    standard_errors: Mapping[int, int]
+    contributions: ContributionFigures
 
 
 @dataclass(frozen=True)
@@ -140,40 +129,22 @@ def evaluate_round(inputs: RoundInputs, published: Measurements | None = None) -
     updates = {node: found.parameters for node, found in inspections.items() if found.parameters is not None}
     own_statistics = {node: measure(update) for node, update in updates.items()}
 
-    statistics = _chosen("statistics", own_statistics, published.statistics if published else None)
+    statistics = in_order("statistics", published.statistics, own_statistics) if published else own_statistics
     decisions = decide(claimed, inspections, statistics, inputs.config.gate.norm_multiple)
     accepted = [node for node, decision in decisions.items() if decision.weight]
 
     weights = [claimed[node].samples * decisions[node].weight for node in accepted]
     mean = WeightedMean(inputs.base, [updates[node] for node in accepted], weights)
-    design = choose_design(len(accepted), inputs.config.contributions.permutation_pairs, inputs.seed)
-    per_sample = PerSample(design.coefficients)
-    own_utilities: dict[tuple[int, int], int] = {}
     evaluators = [Evaluator(inputs.task, shard) for shard in inputs.shards]
-    for column, worth in enumerate(play(mean, evaluators, design.coalitions)):
-        nodes = node_mask(accepted[player] for player in members(worth.coalition))
-        own_utilities |= {(nodes, shard): int(scores.sum()) for shard, scores in enumerate(worth.per_shard)}
-        per_sample.add(column, np.concatenate(worth.per_shard))
-    own_errors = dict(zip(accepted, per_sample.standard_errors(), strict=True))
+    figures = published.contributions if published else None
+    found = contribute(accepted, mean, evaluators, inputs.config.contributions, inputs.seed, figures)
 
-    used = Measurements(
-        statistics,
-        _chosen("utilities", own_utilities, published.utilities if published else None),
-        _chosen("standard errors", own_errors, published.standard_errors if published else None),
-    )
-    shard_count = len(inputs.shards)
-    in_order = list(used.utilities.values())
-    utilities = [sum(in_order[at : at + shard_count]) for at in range(0, len(in_order), shard_count)]
-    contributions = {
-        node: sum(int(weight) * utility for weight, utility in zip(row, utilities, strict=True))
-        for node, row in zip(accepted, design.coefficients, strict=True)
-    }
-    gain = utilities[-1] - utilities[0]
-    tolerance = shard_count * inputs.config.tolerance.utility
-    pay = share_out(contributions, used.standard_errors, gain, tolerance, inputs.config.pay.z)
-    # The last coalition is the full one. A model that cannot be scored could not be scored as the next round's base either,
-    # and no round would ever pass again; it is worth 0, so nobody is paid for it, and the base stands.
-    merged = mean.of_all() if worth.scorable else dict(inputs.base)
+    gain = found.utility_all - found.utility_empty
+    tolerance = len(inputs.shards) * inputs.config.tolerance.utility
+    pay = share_out(found.values, found.published.standard_errors, gain, tolerance, inputs.config.pay.z)
+    # A model that cannot be scored could not be scored as the next round's base either, and no round would ever pass again; it
+    # is worth 0, so nobody is paid for it, and the base stands.
+    merged = mean.of_all() if found.scorable else dict(inputs.base)
     return RoundOutcome(
         nodes=tuple(
             NodeOutcome(
@@ -182,42 +153,21 @@ def evaluate_round(inputs: RoundInputs, published: Measurements | None = None) -
                 decision.verdict,
                 decision.reason,
                 decision.weight,
-                contributions.get(node, 0),
-                used.standard_errors.get(node, 0),
+                found.values.get(node, 0),
+                found.published.standard_errors.get(node, 0),
                 pay.bases.get(node, 0),
                 pay.scores.get(node, 0),
             )
             for node, decision in decisions.items()
         ),
         inspections=inspections,
-        published=used,
-        measured=Measurements(own_statistics, own_utilities, own_errors),
-        denominator=design.denominator,
-        utility_empty=utilities[0],
-        utility_all=utilities[-1],
+        published=Measurements(statistics, found.published),
+        measured=Measurements(own_statistics, found.measured),
+        denominator=found.denominator,
+        utility_empty=found.utility_empty,
+        utility_all=found.utility_all,
         merged=merged,
         model_hash=model_hash(merged),
         # Nothing is inferred about anyone over several rounds yet: reputation is carried as it came.
         reputation={entry.node: inputs.reputation.get(entry.node, 0) for entry in inputs.roster} | dict(inputs.reputation),
     )
-
-
-def node_mask(nodes: Iterable[int]) -> int:
-    """The bit mask of node indices.
-
-    >>> node_mask([0, 3])
-    9
-    """
-    return sum(1 << node for node in nodes)
-
-
-def _chosen(what: str, own: Mapping[_K, _V], published: Mapping[_K, _V] | None) -> Mapping[_K, _V]:
-    """The published figures if there are any, in the order of the own ones."""
-    if published is None:
-        return own
-    if published.keys() != own.keys():
-        differing = sorted(map(str, published.keys() ^ own.keys()))[0]
-        raise EvidenceError(
-            f"the published {what} are not for the same leaves as the replayed ones: {differing} is on one side only"
-        )
-    return {key: published[key] for key in own}

@@ -7,10 +7,11 @@ published ones are used for everything derived from them; so an honest round rep
 from collections.abc import Mapping
 from dataclasses import fields
 
+from aggregator.evaluation.contributions.contribute import ContributionFigures
 from aggregator.evaluation.evidence import build_evidence, published_measurements
 from aggregator.evaluation.gate.inspection import inspect
 from aggregator.evaluation.gate.statistics import Statistic, Statistics, measure
-from aggregator.evaluation.round import Measurements, RoundInputs, RoundOutcome, evaluate_round
+from aggregator.evaluation.round import RoundInputs, RoundOutcome, evaluate_round
 from aggregator.scorer.errors import ReplayDifference
 from protocol.config import ToleranceSection
 from protocol.errors import SignatureError
@@ -36,7 +37,7 @@ def replay(inputs: RoundInputs, published: Evidence) -> RoundOutcome:
     # Before the game: a wrong statistic may change who plays, and then nothing after it could be compared.
     compare_statistics(figures.statistics, measure_submissions(inputs), inputs.config.tolerance.statistics)
     outcome = evaluate_round(inputs, figures)
-    compare_measurements(figures, outcome.measured, outcome.denominator, inputs.config.tolerance)
+    compare_contributions(figures.contributions, outcome.measured.contributions, outcome.denominator, inputs.config.tolerance)
     compare_evidence(published, build_evidence(inputs, outcome))
     return outcome
 
@@ -73,7 +74,9 @@ def compare_statistics(published: Mapping[int, Statistics], own: Mapping[int, St
             _within(f"STATISTICS of node {node}, {statistic.name}", theirs, ours, tolerance)
 
 
-def compare_measurements(published: Measurements, own: Measurements, denominator: int, tolerance: ToleranceSection) -> None:
+def compare_contributions(
+    published: ContributionFigures, own: ContributionFigures, denominator: int, tolerance: ToleranceSection
+) -> None:
     """Each utility and standard error of the published ones is within its tolerance of the own one."""
     for (coalition, shard), theirs in published.utilities.items():
         where = f"UTILITY of coalition {coalition:#x} on shard {shard}"

@@ -28,7 +28,10 @@ def check_laws(outcome: RoundOutcome) -> None:
     assert sum(outcome.scores) == (SCORE_TOTAL if outcome.total_basis else 0)
     assert sum(node.contribution for node in nodes) == outcome.denominator * (outcome.utility_all - outcome.utility_empty)
     played = {
-        node for coalition, _ in outcome.published.utilities for node in range(coalition.bit_length()) if coalition >> node & 1
+        node
+        for coalition, _ in outcome.published.contributions.utilities
+        for node in range(coalition.bit_length())
+        if coalition >> node & 1
     }
     assert played == {node.node for node in nodes if node.weight} == {n.node for n in nodes if n.verdict is Verdict.ACCEPT}
     for node in nodes:
@@ -237,7 +240,7 @@ def test_contributions_to_two_shards_add_up() -> None:
     first, second = (evaluate_round(_on(both, k)) for k in (0, 1))
     outcome = evaluate_round(both)
     check_laws(outcome)
-    assert len(outcome.published.utilities) == 2 * 16
+    assert len(outcome.published.contributions.utilities) == 2 * 16
     sums = {node: value + contributions(second)[node] for node, value in contributions(first).items()}
     assert contributions(outcome) == sums
     assert outcome.utility_empty == first.utility_empty + second.utility_empty

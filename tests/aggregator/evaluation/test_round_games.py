@@ -51,7 +51,7 @@ def test_shards_of_unequal_size_add_their_sums_and_not_their_means() -> None:
     outcome = evaluate_round(make_round(federation(ShareTask(2), shards=shards), [unit(0, 2), unit(1, 2)]))
     half = outcome.denominator * SCORE_UNIT // 2
     assert contributions(outcome) == {0: half, 1: 3 * half}
-    assert list(outcome.published.utilities) == [(mask, shard) for mask in range(4) for shard in (0, 1)]
+    assert list(outcome.published.contributions.utilities) == [(mask, shard) for mask in range(4) for shard in (0, 1)]
 
 
 def test_the_tolerance_of_a_gain_is_counted_once_for_every_shard() -> None:
