@@ -20,7 +20,7 @@ AggregatorError
 │   ├── EvaluationFailed      the evaluation raised, or its process died
 │   ├── AttestationRefused    the scorer replayed the round and did not sign
 │   └── AttestationFailed     the scorer could not say: it died, or reached no chain
-└── Refusal                   what a client asked for is refused: aggregator/service/refusals.py draws the kinds
+└── Refusal                   what a client asked for is refused: aggregator/refusals.py draws the kinds
 """
 
 from protocol.terminal import ExitCodes

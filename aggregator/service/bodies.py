@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from threading import Lock
 
 from aggregator.blobs import Incoming
+from aggregator.refusals import NothingCommitted, TooEarly, TooLate, Truncated
 from aggregator.service.context import Context
 from aggregator.service.intake import known_round
 from aggregator.service.phases import Phase
 from aggregator.service.records import UpdateRecord
-from aggregator.service.refusals import NothingCommitted, TooEarly, TooLate, Truncated
 from protocol.parameters import decode_tensors
 from protocol.update import check_opening
 

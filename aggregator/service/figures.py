@@ -2,7 +2,7 @@
 
 from threading import Lock
 
-from aggregator.service.refusals import UnknownNode
+from aggregator.refusals import UnknownNode
 from ledger.client import LedgerClient
 from ledger.records import NodeRecord, RoundState
 from protocol.api import NodeView, RewardsView

@@ -1,9 +1,6 @@
 """Commitments: who may commit to what, and the receipt that is given once the commitment is on the disk."""
 
-from aggregator.service.context import Context
-from aggregator.service.phases import Phase
-from aggregator.service.records import RoundRecord, UpdateRecord
-from aggregator.service.refusals import (
+from aggregator.refusals import (
     JoinedLater,
     Leaving,
     NotAMember,
@@ -17,6 +14,9 @@ from aggregator.service.refusals import (
     WrongRound,
     WrongSigner,
 )
+from aggregator.service.context import Context
+from aggregator.service.phases import Phase
+from aggregator.service.records import RoundRecord, UpdateRecord
 from protocol.evidence import update_leaf
 from protocol.roster import RosterEntry
 from protocol.typed_data import Receipt, Update

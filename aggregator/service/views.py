@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable
 from functools import lru_cache
 
+from aggregator.refusals import NotYetThere, UnknownModel
 from aggregator.service.context import Context
 from aggregator.service.figures import ChainFigures
 from aggregator.service.intake import known_round
 from aggregator.service.journal import SqlJournal
 from aggregator.service.phases import Phase
 from aggregator.service.records import Counts, RoundRecord
-from aggregator.service.refusals import NotYetThere, UnknownModel
 from aggregator.service.voids import told
 from protocol.api import ConfigView, FederationView, Health, NodeScore, RoundView, ScoresView, TaskView, UploadView
 from protocol.evidence import Access, Evidence, Kind, evidence_from_json

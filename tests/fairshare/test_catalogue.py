@@ -4,9 +4,9 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from aggregator.service.api import limits
-from aggregator.service.api.problems import TABLE, Row
 from aggregator.service.voids import VoidReason, told
+from aggregator.web import limits
+from aggregator.web.problems import TABLE, Row
 from protocol.catalogue import REFUSALS, VERDICTS, VOIDS
 from protocol.verdicts import Reason
 

@@ -2,9 +2,10 @@
 
 from fastapi import FastAPI
 
-from aggregator.service.api import evidence, federation, health, models, nodes, problems, rewards, rounds, updates
-from aggregator.service.api.limits import JsonLimit
+from aggregator.service.api import evidence, federation, health, models, nodes, rewards, rounds, updates
 from aggregator.service.views import Views
+from aggregator.web import problems
+from aggregator.web.limits import JsonLimit
 from protocol.version import VERSION
 
 _TAGS = [

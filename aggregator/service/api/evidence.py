@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from aggregator.service.api.problems import problem_responses
+from aggregator.refusals import NotYetThere, UnknownRound
 from aggregator.service.api.shared import RoundNumber, Service
-from aggregator.service.refusals import NotYetThere, UnknownRound
+from aggregator.web.problems import problem_responses
 from protocol.evidence import evidence_to_json
 
 router = APIRouter(prefix="/v1/rounds", tags=["evidence"])

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
-from aggregator.service.api.problems import problem_responses
+from aggregator.refusals import UnknownModel
 from aggregator.service.api.shared import Service
-from aggregator.service.refusals import UnknownModel
+from aggregator.web.problems import problem_responses
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 

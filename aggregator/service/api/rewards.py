@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
+from aggregator.refusals import UnknownNode
 from aggregator.service.api import examples
-from aggregator.service.api.problems import problem_responses
 from aggregator.service.api.shared import NodeName, Service, example
-from aggregator.service.refusals import UnknownNode
+from aggregator.web.problems import problem_responses
 from protocol.api import RewardsView
 
 router = APIRouter(prefix="/v1/nodes", tags=["rewards"])

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
+from aggregator.refusals import NotYetThere, UnknownRound
 from aggregator.service.api import examples
-from aggregator.service.api.problems import problem_responses
 from aggregator.service.api.shared import RoundNumber, Service, example
-from aggregator.service.refusals import NotYetThere, UnknownRound
+from aggregator.web.problems import problem_responses
 from protocol.api import RoundView, ScoresView
 
 router = APIRouter(prefix="/v1/rounds", tags=["rounds"], responses=problem_responses())

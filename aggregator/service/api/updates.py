@@ -10,12 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from aggregator.blobs import Incoming
 from aggregator.errors import BlobTooLarge
-from aggregator.service.api import examples
-from aggregator.service.api.problems import problem_responses
-from aggregator.service.api.shared import NodeIndex, RoundNumber, Service, example
-from aggregator.service.bodies import expect_body, keep_body
-from aggregator.service.intake import take_commitment
-from aggregator.service.refusals import (
+from aggregator.refusals import (
     BadSalt,
     JoinedLater,
     Leaving,
@@ -32,6 +27,11 @@ from aggregator.service.refusals import (
     WrongRound,
     WrongSigner,
 )
+from aggregator.service.api import examples
+from aggregator.service.api.shared import NodeIndex, RoundNumber, Service, example
+from aggregator.service.bodies import expect_body, keep_body
+from aggregator.service.intake import take_commitment
+from aggregator.web.problems import problem_responses
 from protocol.api import CommitRequest, ReceiptView, UploadView
 from protocol.client import SALT_HEADER
 from protocol.errors import BodyError, CommitmentError, FormatError, SignatureError

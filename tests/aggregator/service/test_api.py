@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
+from aggregator import refusals
 from aggregator.errors import BlobMissing, Refusal
-from aggregator.service import refusals
 from aggregator.service.api.app import create_app
-from aggregator.service.api.problems import TABLE, row_of
 from aggregator.service.views import Views
+from aggregator.web.problems import TABLE, row_of
 from learning.source import TaskSource
 from ledger.errors import ChainUnavailable
 from protocol.api import Problem

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from aggregator.refusals import SecondUpdate
 from aggregator.service.phases import Phase
-from aggregator.service.refusals import SecondUpdate
 from protocol.errors import ServiceRefused
 from protocol.evidence import update_leaf
 from protocol.typed_data import Receipt

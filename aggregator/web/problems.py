@@ -13,8 +13,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from aggregator import refusals
 from aggregator.errors import AggregatorError, BlobError, BlobTooLarge
-from aggregator.service import refusals
 from ledger.errors import LedgerError
 from protocol.api import Problem
 from protocol.catalogue import REFUSALS

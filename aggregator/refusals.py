@@ -1,4 +1,4 @@
-"""Why a client's request is refused: one class per reason, mapped to HTTP in `api/problems.py`.
+"""Why a client's request is refused: one class per reason, mapped to HTTP in `web/problems.py`.
 
 Refusal                   what a client asked for is refused, with a reason of its own
 ├── NotFound              there is no such thing

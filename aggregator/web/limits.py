@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from aggregator.service.api.problems import Row, respond
+from aggregator.web.problems import Row, respond
 
 JSON_BYTES = 1 << 16
 """Many times the largest request of the API, a signed Update."""
