@@ -8,12 +8,13 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
+export QUICK
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check unit forge artifacts contracts format clean
 
 help: ## list the targets
-	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z%-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: .venv/run ## set up, then run a whole federation on this machine (needs Python alone)
 	$(BIN)/fairshare demo
@@ -39,13 +40,16 @@ artifacts: .venv/dev contracts/node_modules ## fail if contracts/artifacts diffe
 contracts: .venv/dev contracts/node_modules ## rebuild contracts/artifacts from the sources
 	$(BIN)/python -m ledger.build
 
+bench-%: .venv/dev bench/.venv/ready ## measure, as in `make bench-contributions` (QUICK=1: in five minutes)
+	$(BIN)/python -m bench.$*
+
 format: .venv/dev contracts/node_modules ## format all sources
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 	cd contracts && npm run --silent format
 
 clean: ## remove what was installed and built
-	rm -rf .venv contracts/node_modules contracts/out contracts/cache
+	rm -rf .venv bench/.venv contracts/node_modules contracts/out contracts/cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fairshare needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
@@ -59,6 +63,13 @@ clean: ## remove what was installed and built
 .venv/dev: .venv/run
 	@echo "Installing the tools for the checks into .venv …"
 	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+# The peers of the benchmarks want other versions of what fairshare stands on, so they get an environment of their own.
+bench/.venv/ready: bench/requirements.txt
+	@echo "Installing the peers of the benchmarks into bench/.venv …"
+	@$(PYTHON) -m venv bench/.venv
+	@bench/.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 contracts/node_modules: contracts/package-lock.json
