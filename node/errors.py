@@ -19,6 +19,8 @@ NodeError
 │   ├── RoundMisdescribed      a round's inputs are not those on chain
 │   ├── BaseModelMismatch      the model it hands out is not the round's base model
 │   └── ReceiptInvalid         its receipt does not promise our update
+├── NoSuchRound                the federation has had no round of this number
+├── NothingToVerify            the round has no outcome
 ├── SecondUpdate               another Update for a round was asked for than the one that was signed
 └── TooMuchData                more samples than the invitation allows
 
@@ -196,6 +198,24 @@ class SecondUpdate(NodeError):
             f"this directory made another Update for round {round_number} before, and a node signs only one per round: "
             "the round is left out; if the chain was started anew, use a new directory"
         )
+
+
+class NoSuchRound(NodeError, ValueError):
+    """The federation has had no round of this number."""
+
+    def __init__(self, number: int, last: int) -> None:
+        self.number, self.last = number, last
+        had = f"rounds 1 to {last}: name one of them" if last else "no round yet: wait for the first"
+        super().__init__(f"there is no round {number}; the federation has had {had}")
+
+
+class NothingToVerify(NodeError):
+    """The round has no outcome that could be checked."""
+
+    def __init__(self, number: int, state: str) -> None:
+        self.number, self.state = number, state
+        what = "a Void round pays nobody" if state == "void" else "wait until it is proposed"
+        super().__init__(f"round {number} is {state} and has no outcome to verify: {what}")
 
 
 class TooMuchData(NodeError, ValueError):

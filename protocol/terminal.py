@@ -7,6 +7,7 @@
 30 - 39  the chain
 40 - 49  the aggregator
 50 - 59  the task, its data or its training
+60 - 69  what was asked for was found out, and the answer is no: something to mend, a step that does not hold
 70       a fault of fairshare itself
 """
 
@@ -14,7 +15,8 @@ import functools
 import json
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from protocol.errors import FormatError, ProtocolError, ServiceRefused, ServiceUnreachable, ServiceUnreadable
@@ -51,11 +53,35 @@ def plain(text: str) -> str:
     return "".join("\N{REPLACEMENT CHARACTER}" if steer else char for char, steer in zip(text, steers, strict=True))
 
 
+def when(seconds: int) -> str:
+    """A moment of the chain's clock, for people.
+
+    >>> when(1_800_000_000)
+    '2027-01-15 08:00:00 UTC'
+    """
+    from datetime import UTC, datetime
+
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def note(text: str) -> None:
     """Say something to the person on stderr; it is never part of the result."""
     from rich.console import Console
 
     Console(stderr=True, highlight=False, soft_wrap=True).print(plain(text), markup=False)
+
+
+@contextmanager
+def working(what: str, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Show on stderr that something takes its time; yields what changes the words. Silent if `quiet` or not on a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True, highlight=False).status(Text(plain(what))) as status:
+        yield lambda text: status.update(Text(plain(text)))
 
 
 def emit(result: Mapping[str, Any], as_json: bool, show: Callable[[], None]) -> None:

@@ -1,7 +1,4 @@
-"""`fairshare node`: the participant's commands.
-
-Whatever is heavy (torch, web3) is imported by the command that needs it; claiming and asking never import torch.
-"""
+"""The commands by which a participant acts: its directory, the federation, the rounds, its tokens and its stake."""
 
 import sys
 from collections.abc import Mapping
@@ -10,30 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from learning.errors import LEARNING_EXIT_CODES
-from ledger.errors import LEDGER_EXIT_CODES
-from node.errors import NODE_EXIT_CODES
-from protocol.terminal import emit, expecting, note, table
+from node.cli.options import Home, Json, PassphraseFile, ends_well, open_home
+from protocol.terminal import emit, note, when
 
 if TYPE_CHECKING:
-    from ledger.client import LedgerClient
     from node.enrolment import FederationOffer
-    from node.home import NodeHome
     from node.settings import NodeSettings
 
-app = typer.Typer(
-    no_args_is_help=True, help="Take part in a federation: train on your own data, see why you got what you got, claim."
-)
 
-Home = Annotated[Path, typer.Argument(metavar="DIR", help="The node's directory.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-PassphraseFile = Annotated[
-    Path | None, typer.Option(help="File with the keystores' passphrase; else FAIRSHARE_PASSPHRASE_FILE, or a prompt.")
-]
-
-
-@app.command()
-@expecting(LEDGER_EXIT_CODES, LEARNING_EXIT_CODES, NODE_EXIT_CODES)
+@ends_well
 def init(
     directory: Home,
     federation: Annotated[str | None, typer.Option(metavar="URL", help="The aggregator's URL.")] = None,
@@ -97,8 +79,7 @@ def init(
     emit(result, as_json, lambda: print(f"{directory} is ready: config and task are those of the ledger. Next: {following}"))
 
 
-@app.command()
-@expecting(LEDGER_EXIT_CODES, LEARNING_EXIT_CODES, NODE_EXIT_CODES)
+@ends_well
 def join(
     directory: Home,
     stake: Annotated[str | None, typer.Option(help="Coin to deposit, as a decimal number; by default the least.")] = None,
@@ -114,7 +95,7 @@ def join(
     from node import membership
 
     wei = None if stake is None else parse_amount(stake)
-    home, settings, ledger = _open(directory)
+    home, settings, ledger = open_home(directory)
     joined = membership.join(home, settings, ledger, lambda: read_passphrase(f"the keys of {directory}", passphrase_file), wei)
     record, tx_hash = joined.node, None if joined.tx_hash is None else "0x" + joined.tx_hash.hex()
     did = "has joined already, as" if tx_hash is None else "joined as"
@@ -123,8 +104,7 @@ def join(
     emit(result, as_json, lambda: print(f"{sentence} Next: fairshare node run {directory}"))
 
 
-@app.command()
-@expecting(LEDGER_EXIT_CODES, LEARNING_EXIT_CODES, NODE_EXIT_CODES)
+@ends_well
 def run(
     directory: Home,
     rounds: Annotated[int | None, typer.Option(min=1, help="Stop after this many rounds; by default Ctrl-C does.")] = None,
@@ -152,44 +132,7 @@ def run(
     emit({"rounds": told}, as_json, lambda: None)
 
 
-@app.command()
-@expecting(LEDGER_EXIT_CODES, LEARNING_EXIT_CODES, NODE_EXIT_CODES)
-def status(directory: Home, as_json: Json = False) -> None:
-    """Show the node's membership, the current round, and what this node did in it.
-
-    Example: fairshare node status press-7
-    """
-    from node.status import node_status, status_rows
-
-    found = node_status(*_open(directory))
-    emit(found.to_json(), as_json, lambda: table(("", ""), status_rows(found)))
-
-
-@app.command()
-@expecting(LEDGER_EXIT_CODES, LEARNING_EXIT_CODES, NODE_EXIT_CODES)
-def rewards(directory: Home, as_json: Json = False) -> None:
-    """Show what the node earned, read from the chain, and whether the aggregator says the same.
-
-    Example: fairshare node rewards press-7
-    """
-    from ledger.amounts import show_amount
-    from node.earnings import compare, earnings
-    from node.membership import own_node
-
-    home, settings, ledger = _open(directory)
-    found, symbol = earnings(ledger, own_node(home, ledger).node), ledger.token_symbol()
-    aggregator = compare(found, settings.federation_url)
-    rows = [
-        *((name, f"{show_amount(amount)} {symbol}") for name, amount in found.amounts.items()),
-        ("claimable rounds", ", ".join(map(str, found.claimable_rounds)) or "none"),
-        ("read at block", str(found.block)),
-        ("aggregator", aggregator),
-    ]
-    emit({**found.to_json(), "symbol": symbol, "aggregator": aggregator}, as_json, lambda: table(("", ""), rows))
-
-
-@app.command()
-@expecting(LEDGER_EXIT_CODES, LEARNING_EXIT_CODES, NODE_EXIT_CODES)
+@ends_well
 def claim(
     directory: Home,
     payer: Annotated[
@@ -208,7 +151,7 @@ def claim(
     from node.earnings import earnings
     from node.membership import own_node
 
-    home, _, ledger = _open(directory)
+    home, _, ledger = open_home(directory)
     node = own_node(home, ledger)
     found, symbol = earnings(ledger, node.node), ledger.token_symbol()
     amounts, transactions = found.amounts, list[str]()
@@ -230,13 +173,39 @@ def claim(
     emit(result, as_json, lambda: print(sentence))
 
 
-def _open(directory: Path) -> "tuple[NodeHome, NodeSettings, LedgerClient]":
-    from node.enrolment import open_ledger
-    from node.home import NodeHome
+@ends_well
+def leave(directory: Home, passphrase_file: PassphraseFile = None, as_json: Json = False) -> None:
+    """Leave the federation: the first call leaves, and once the stake is free, the next one gets it back.
 
-    home = NodeHome(directory)
-    settings = home.settings()
-    return home, settings, open_ledger(settings)
+    In between it says from when on. What was earned stays claimable, before and after.
+
+    Example: fairshare node leave press-7
+    """
+    from ledger.amounts import show_amount
+    from ledger.wallet import read_passphrase
+    from node.leaving import Step
+    from node.leaving import leave as do_what_is_due
+
+    home, _, ledger = open_home(directory)
+    found = do_what_is_due(home, ledger, lambda: read_passphrase(f"the keys of {directory}", passphrase_file))
+    stake = f"{show_amount(found.amount)} coin"
+    sentence = {
+        Step.LEFT: f"node {found.node} has left: it takes part in no round that opens from now on. Its stake of {stake} is free "
+        f"at {when(found.free_at)}; get it by: fairshare node leave {directory}",
+        Step.WAITING: f"node {found.node} has left; its stake of {stake} is free at {when(found.free_at)}, "
+        f"{found.seconds_left} s from now. Then: fairshare node leave {directory}",
+        Step.WITHDRAWN: f"{found.owner} got its stake of {stake} back; what node {found.node} earned stays claimable",
+        Step.GONE: f"node {found.node} has left, and its stake was withdrawn before: there is nothing to do",
+    }[found.step]
+    result = {
+        "step": found.step,
+        "node": found.node,
+        "owner": found.owner,
+        "stake": str(found.amount),
+        "free_at": found.free_at or None,
+        "transaction": None if found.tx_hash is None else "0x" + found.tx_hash.hex(),
+    }
+    emit(result, as_json, lambda: print(sentence))
 
 
 def _agree(offer: "FederationOffer", before: "NodeSettings | None", accepted: bytes | None) -> None:
