@@ -5,19 +5,20 @@ integer rules (`protocol.shares`), which are applied here again. What needs data
 and is named.
 """
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ledger.client import LedgerClient
 from ledger.records import ChainRound, RoundState
 from node.errors import AggregatorFault, NoSuchRound, NothingToVerify
-from node.home import AcceptedTerms, NodeHome
+from node.home import NodeHome
 from node.membership import own_node
 from node.settings import NodeSettings
 from node.store import RoundRecord, RoundStore
 from node.verification import bound_inputs
+from protocol.api import RoundView
 from protocol.client import FederationClient
+from protocol.config import FederationConfig
 from protocol.evidence import LEAF_KINDS, Access, Evidence, Input, Kind, Leaf, subtree_roots, update_leaf
 from protocol.shares import SCORE_TOTAL, largest_remainder, score_basis
 
@@ -42,22 +43,25 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class _Case:
-    """What the steps compare: the evidence as it was served, the chain, and what this node itself knows."""
+class Case:
+    """What the steps compare: what the aggregator served, the chain, and what this node itself knows of the round."""
 
     evidence: Evidence
+    view: RoundView
     on_chain: ChainRound
     ledger: LedgerClient
-    terms: AcceptedTerms
+    settings: NodeSettings
+    config: FederationConfig
     node: int
     record: RoundRecord | None
 
     def leaf(self, kind: Kind, position: int) -> Leaf | None:
+        """An open leaf."""
         return self.evidence.by_kind[kind].get(position)
 
 
-def verify(home: NodeHome, settings: NodeSettings, ledger: LedgerClient, number: int) -> Iterator[Checked]:
-    """All steps, in their order; a step that does not hold does not keep the others from being checked.
+def gather(home: NodeHome, settings: NodeSettings, ledger: LedgerClient, number: int) -> Case:
+    """Fetch everything that is compared.
 
     Raises `NoSuchRound`, `NothingToVerify` unless the round is proposed or Final, `NotJoined`, `EvidenceError` if what is
     served is no evidence at all, and what client and ledger raise.
@@ -74,29 +78,32 @@ def verify(home: NodeHome, settings: NodeSettings, ledger: LedgerClient, number:
     finally:
         store.close()
     with FederationClient(settings.federation_url) as client:
-        evidence = client.evidence(number)
-        yield _terms(client, on_chain, settings)
-    case = _Case(evidence, on_chain, ledger, home.terms(settings), node, record)
-    for step in (_header, _open_leaves, _update_root, _inclusion, _verdict, _bases, _scores, _tokens):
-        yield step(case)
+        evidence, view = client.evidence(number), client.round(number)
+    return Case(evidence, view, on_chain, ledger, settings, home.terms(settings).config, node, record)
 
 
-def _terms(client: FederationClient, on_chain: ChainRound, settings: NodeSettings) -> Checked:
+def check(case: Case) -> tuple[Checked, ...]:
+    """All steps, in their order; one that does not hold does not keep the others from being checked."""
+    steps = (_terms, _header, _open_leaves, _update_root, _inclusion, _verdicts, _bases, _scores, _tokens)
+    return tuple(step(case) for step in steps)
+
+
+def _terms(case: Case) -> Checked:
     try:
-        bound_inputs(client.round(on_chain.round), on_chain, settings)
+        bound_inputs(case.view, case.on_chain, case.settings)
     except AggregatorFault as fault:
         return Checked("terms", False, str(fault))
     return Checked("terms", True, "the round was opened with the config and the task that you accepted")
 
 
-def _header(case: _Case) -> Checked:
+def _header(case: Case) -> Checked:
     header, chain = case.evidence.header, case.on_chain
     served = (header.root(), header.federation, header.round, header.inputs, header.seed)
     bound = (chain.evidence_root, case.ledger.domain.separator, chain.round, chain.inputs, chain.seed)
     return Checked("header", served == bound, f"evidence root 0x{served[0].hex()}, the chain has 0x{bound[0].hex()}")
 
 
-def _open_leaves(case: _Case) -> Checked:
+def _open_leaves(case: Case) -> Checked:
     """Every tree whose leaves are all open hashes to its root in the header."""
     header = case.evidence.header
     roots, total = subtree_roots(header.federation, case.evidence.leaves)
@@ -109,14 +116,14 @@ def _open_leaves(case: _Case) -> Checked:
     return Checked("open leaves", not wrong, f"not what the header promises: {', '.join(wrong)}" if wrong else f"all of: {names}")
 
 
-def _update_root(case: _Case) -> Checked:
+def _update_root(case: Case) -> Checked:
     promised = dict(zip(Kind, case.evidence.header.roots, strict=True))[Kind.UPDATE]
     commits = len(case.evidence.by_kind[Kind.UPDATE])
     found = f"{commits} commitments under 0x{promised.hex()}, closed on chain as 0x{case.on_chain.update_root.hex()}"
     return Checked("update root", promised == case.on_chain.update_root, found)
 
 
-def _inclusion(case: _Case) -> Checked:
+def _inclusion(case: Case) -> Checked:
     """The leaf at our place is the Update that we signed; or there is none, if we signed none."""
     leaf, record = case.leaf(Kind.UPDATE, case.node), case.record
     own = record is not None and record.update.inputs == case.on_chain.inputs and record.signature is not None
@@ -130,7 +137,7 @@ def _inclusion(case: _Case) -> Checked:
     return Checked("your commitment", same, "it is in it, as it was signed" if same else "another one than was signed is in it")
 
 
-def _verdict(case: _Case) -> Checked:
+def _verdicts(case: Case) -> Checked:
     """Exactly the accepted updates have a contribution."""
     verdicts, contributions = case.evidence.by_kind[Kind.VERDICT], case.evidence.by_kind[Kind.CONTRIBUTION]
     accepted = {node for node, leaf in verdicts.items() if leaf.get("weight")}
@@ -138,9 +145,9 @@ def _verdict(case: _Case) -> Checked:
     return Checked("verdicts", holds, f"{len(verdicts)} verdicts, {len(accepted)} accepted, {len(contributions)} contributions")
 
 
-def _bases(case: _Case) -> Checked:
+def _bases(case: Case) -> Checked:
     """Every basis follows from contribution and standard error; all are zero if the model gained nothing."""
-    header, config = case.evidence.header, case.terms.config
+    header, config = case.evidence.header, case.config
     if header.z_thousandths != config.pay.z:
         return Checked("bases", False, f"z is {header.z_thousandths}, the config says {config.pay.z} thousandths")
     shards = sum(position >= Input.FIRST_SHARD for position in case.evidence.by_kind[Kind.INPUT])
@@ -162,7 +169,7 @@ def _basis(leaf: Leaf, z_thousandths: int) -> int:
     return score_basis(leaf.get("contribution"), leaf.get("standard_error"), z_thousandths)
 
 
-def _scores(case: _Case) -> Checked:
+def _scores(case: Case) -> Checked:
     """Scores are the largest-remainder shares of the bases, in the evidence and on chain."""
     leaves = case.evidence.by_kind[Kind.CONTRIBUTION]
     shares = largest_remainder([leaves[node].get("basis") for node in sorted(leaves)])
@@ -177,7 +184,7 @@ def _scores(case: _Case) -> Checked:
     return Checked("scores", True, f"all follow from the bases; yours is {chain.get(case.node, 0):,} of {SCORE_TOTAL:,}")
 
 
-def _tokens(case: _Case) -> Checked:
+def _tokens(case: Case) -> Checked:
     score, pool = case.ledger.score(case.on_chain.round, case.node), case.ledger.pool()
     due, reward = score * (pool // SCORE_TOTAL), case.ledger.reward(case.on_chain.round, case.node)
     return Checked("tokens", due == reward, f"{score} × {pool // SCORE_TOTAL} = {due} base units, the chain pays {reward}")

@@ -92,11 +92,10 @@ def verify(directory: Home, number: Round, as_json: Json = False) -> None:
 
     Example: fairshare node verify press-7 3
     """
-    from node.verify import NOT_CHECKED
-    from node.verify import verify as steps
+    from node.verify import NOT_CHECKED, check, gather
 
     with working("checking", quiet=as_json):
-        checked = list(steps(*open_home(directory), number))
+        checked = check(gather(*open_home(directory), number))
     holds = all(step.holds for step in checked)
 
     def show() -> None:

@@ -159,7 +159,7 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FoundingFil
 @pytest.fixture
 def stage(founded: tuple[Path, FoundingFile, Deployment], tmp_path: Path) -> Iterator[Stage]:
     """A copy of it for one test, the chain served."""
-    with _staged(founded, tmp_path) as copied:
+    with staged(founded, tmp_path) as copied:
         yield copied
 
 
@@ -173,13 +173,14 @@ def served(stage: Stage) -> Iterator[Service]:
 @pytest.fixture(scope="session")
 def standing(founded: tuple[Path, FoundingFile, Deployment], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service whose round 1 is open, for tests after which nothing is otherwise."""
-    with _staged(founded, tmp_path_factory.mktemp("standing")) as copied, serve(copied) as service:
+    with staged(founded, tmp_path_factory.mktemp("standing")) as copied, serve(copied) as service:
         service.open_round()
         yield service
 
 
 @contextmanager
-def _staged(founded: tuple[Path, FoundingFile, Deployment], directory: Path) -> Iterator[Stage]:
+def staged(founded: tuple[Path, FoundingFile, Deployment], directory: Path) -> Iterator[Stage]:
+    """A copy of the founded directory, its chain served."""
     template, founding, deployment = founded
     shutil.copytree(template, directory / "stage")
     home = AggregatorHome(directory / "stage" / "federation")
