@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from learning.errors import UnknownSourceError as UnknownSourceError
     from learning.scores import clipped_log_likelihood as clipped_log_likelihood
     from learning.scores import clipped_margin as clipped_margin
+    from learning.scores import clipped_squared_error as clipped_squared_error
     from learning.scores import soft_accuracy as soft_accuracy
     from learning.task import Task as Task
 
@@ -24,6 +25,7 @@ _HOMES = {
     "UnknownSourceError": "learning.errors",
     "clipped_log_likelihood": "learning.scores",
     "clipped_margin": "learning.scores",
+    "clipped_squared_error": "learning.scores",
     "soft_accuracy": "learning.scores",
 }
 

@@ -7,7 +7,6 @@ A task's `score` calls one of these, or computes its own.
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 LOG_LIKELIHOOD_FLOOR = -8.0
 """Natural logarithm of the smallest true-class probability that still counts; below it a sample scores 0."""
@@ -16,12 +15,17 @@ MARGIN_BOUND = 8.0
 """Margin in logits at which a sample scores 1, and -MARGIN_BOUND at which it scores 0."""
 
 
+SQUARED_ERROR_BOUND = 1.0
+"""Mean squared error at which a sample scores 0."""
+
+
 def soft_accuracy(logits: Tensor, targets: Tensor) -> Tensor:
     """The probability given to the true class.
 
     `logits`: (samples, classes), `targets`: (samples,) class indices. Returns (samples,) in [0, 1].
     """
-    return torch.softmax(logits, dim=1).gather(1, targets[:, None])[:, 0]
+    true_class, largest, partition = _softmax_parts(logits, targets)
+    return (true_class - largest).exp() / partition
 
 
 def clipped_log_likelihood(logits: Tensor, targets: Tensor, floor: float = LOG_LIKELIHOOD_FLOOR) -> Tensor:
@@ -29,7 +33,8 @@ def clipped_log_likelihood(logits: Tensor, targets: Tensor, floor: float = LOG_L
 
     `logits`: (samples, classes), `targets`: (samples,) class indices. Returns (samples,) in [0, 1].
     """
-    log_likelihood = -functional.cross_entropy(logits, targets, reduction="none")
+    true_class, largest, partition = _softmax_parts(logits, targets)
+    log_likelihood = true_class - largest - partition.log()
     return 1 - log_likelihood.clamp(floor, 0.0) / floor
 
 
@@ -42,3 +47,22 @@ def clipped_margin(logits: Tensor, targets: Tensor, bound: float = MARGIN_BOUND)
     best_other = logits.scatter(1, true_class, -torch.inf).amax(1)
     margin = logits.gather(1, true_class)[:, 0] - best_other
     return (margin.clamp(-bound, bound) + bound) / (2 * bound)
+
+
+def clipped_squared_error(outputs: Tensor, targets: Tensor, bound: float = SQUARED_ERROR_BOUND) -> Tensor:
+    """`1 - min(e, bound) / bound` for the sample's mean squared error e: for regression, with targets in units of about 1.
+
+    `outputs` and `targets`: (samples, …) of the same number of values. Returns (samples,) in [0, 1].
+    """
+    difference = outputs.reshape(len(outputs), -1) - targets.reshape(len(targets), -1)
+    return 1 - difference.square().mean(1).clamp(max=bound) / bound
+
+
+def _softmax_parts(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Per sample: the true class's logit, the largest logit m, and Σ exp(logit − m).
+
+    torch's softmax over a last dimension of few classes takes five times as long as over a first one.
+    """
+    by_class = logits.t().contiguous()
+    largest = by_class.detach().amax(0)
+    return logits.gather(1, targets[:, None])[:, 0], largest, (by_class - largest).exp().sum(0)

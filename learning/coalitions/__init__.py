@@ -1,0 +1,1 @@
+"""What coalitions of updates are worth: many models that differ only in which updates they contain, evaluated together."""
