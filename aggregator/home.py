@@ -7,6 +7,7 @@ keys/             operator.json, aggregator.json, scorer.json: encrypted V3 keys
 blobs/            content-addressed files
 deployments/      <chain id>.json: where the contracts are
 state.sqlite      the rounds, unless `database` names another place
+nonces.sqlite     signed requests that were answered, until their deadlines have passed
 service.json      URL and process of the running service; there only while it runs
 """
 
@@ -94,6 +95,11 @@ class AggregatorHome:
     def settings_file(self) -> Path:
         """aggregator.toml."""
         return self.path / "aggregator.toml"
+
+    @property
+    def nonces_file(self) -> Path:
+        """nonces.sqlite."""
+        return self.path / "nonces.sqlite"
 
     @property
     def service_file(self) -> Path:

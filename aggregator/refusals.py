@@ -2,7 +2,7 @@
 
 Refusal                   what a client asked for is refused, with a reason of its own
 ├── NotFound              there is no such thing
-│   ├── UnknownRound, UnknownNode, UnknownModel, UnknownPage
+│   ├── UnknownRound, UnknownNode, UnknownModel, UnknownBlob, UnknownLeaf, UnknownPage
 │   └── NotYetThere       there will be: come again later
 ├── NotAMember            the node cannot take part in this round
 │   ├── NotRegistered, NotStaked, Leaving, JoinedLater
@@ -10,6 +10,11 @@ Refusal                   what a client asked for is refused, with a reason of i
 ├── WrongUpdate           the Update is not one for this round
 │   ├── WrongRound, WrongInputs, WrongBaseModel
 │   └── SecondUpdate      the node has committed to another one already
+├── NotAuthorized         the signed request does not show that the sender may see this
+│   ├── NotAllowed        it is signed by nobody who may
+│   ├── RequestExpired    its deadline has passed, or the clocks differ
+│   └── RequestReplayed   it was answered before
+├── WrongAttestation      the signature is no scorer's under the claimed outcome
 ├── TooEarly              bodies are taken only after the round has closed
 ├── TooLate               the deadline has passed
 ├── NothingCommitted      a body without a commitment
@@ -64,6 +69,62 @@ class NotYetThere(NotFound):
         self.round, self.what, self.state = number, what, state
         never = "and will never have any" if state == "void" else "which come when it is proposed"
         super().__init__(f"round {number} is {state} and has no {what}, {never}")
+
+
+class UnknownBlob(NotFound):
+    """There is no file of this name here."""
+
+    def __init__(self, name: bytes) -> None:
+        self.name = name
+        super().__init__(f"blob 0x{name.hex()} is not here: ask another mirror, see the scorers of the federation")
+
+
+class UnknownLeaf(NotFound):
+    """Evidence has no such kind of leaf, or the kind's tree no such position."""
+
+    def __init__(self, kind: str, position: int) -> None:
+        self.kind, self.position = kind, position
+        super().__init__(f"evidence has no place for a leaf {kind} at {position}: see the kinds in protocol/evidence.py")
+
+
+class NotAuthorized(Refusal):
+    """The signed request does not show that the sender may see this."""
+
+
+class NotAllowed(NotAuthorized):
+    """This is for others than whoever signed the request."""
+
+    def __init__(self, needed: str, signer: str | None) -> None:
+        self.needed, self.signer = needed, signer
+        who = "the request is signed by nobody" if signer is None else f"{signer} is none of them"
+        super().__init__(f"this is for {needed} only, and {who}: sign the request with a key that the registry knows")
+
+
+class RequestExpired(NotAuthorized):
+    """The deadline of a signed request has passed, or lies too far ahead: the clocks differ."""
+
+    def __init__(self, deadline: int, now: int) -> None:
+        self.deadline, self.now = deadline, now
+        super().__init__(f"the request's deadline is {deadline}, here it is {now}: set the clocks, and sign for a minute at most")
+
+
+class RequestReplayed(NotAuthorized):
+    """A signed request is answered once."""
+
+    def __init__(self, nonce: bytes) -> None:
+        self.nonce = nonce
+        super().__init__(f"the request with nonce 0x{nonce.hex()} was answered already: sign a new one with a nonce of its own")
+
+
+class WrongAttestation(Refusal):
+    """The signature is no scorer's under the outcome that is claimed here."""
+
+    def __init__(self, number: int, signer: str) -> None:
+        self.round, self.signer = number, signer
+        super().__init__(
+            f"under the outcome that is claimed for round {number} this is the signature of {signer}, who is no scorer: "
+            f"compare seed, evidence root, scores and model with /v1/rounds/{number}/attestations"
+        )
 
 
 class NotAMember(Refusal):

@@ -204,6 +204,26 @@ class ReceiptView(Resource):
     signature: HexBytes
 
 
+class AttestRequest(Resource):
+    """A scorer's signature under a round's claimed outcome."""
+
+    signature: HexBytes
+
+
+class AttestationsView(Resource):
+    """A round's claimed outcome and the scorers' signatures under it, ascending by signer: all that `propose` takes.
+
+    `scores` are packed as on chain; empty if the round pays nobody.
+    """
+
+    round: int
+    seed: Hash
+    evidence_root: Hash
+    scores: HexBytes
+    model: Hash
+    signatures: list[HexBytes]
+
+
 class UploadView(Resource):
     """What the aggregator holds of a node's update in a round."""
 

@@ -71,6 +71,16 @@ REFUSALS = _by_code(
     Entry("unknown-round", "The federation has had no round of this number.", "Ask for one that /v1/rounds lists."),
     Entry("unknown-node", "No participant has this index or owner's address.", "Ask for one that /v1/nodes lists."),
     Entry("unknown-model", "No round started from or ended with this model.", "Ask for a model that /v1/rounds names."),
+    Entry("unknown-blob", "There is no file of this name here.", "Ask another mirror: every scorer is one."),
+    Entry("unknown-leaf", "Evidence has no leaf of this kind or no such position.", "Ask for one that the evidence has."),
+    Entry("not-allowed", "This is for others than whoever signed the request.", "Sign it with a key that the registry knows."),
+    Entry("request-expired", "The signed request's deadline has passed, or the clocks differ.", "Set the clock; sign a new one."),
+    Entry("request-replayed", "This signed request was answered already.", "Sign a new one, with a nonce of its own."),
+    Entry(
+        "wrong-attestation",
+        "The signature is no scorer's under the outcome that is claimed.",
+        "Replay the round and sign what /v1/rounds/N/attestations says, if you agree.",
+    ),
     Entry(
         "not-yet-there",
         "The round has not come so far, or ended before it did.",

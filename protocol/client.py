@@ -1,5 +1,6 @@
 """The typed HTTP client of the aggregator's REST API, used by node, CLI and tests."""
 
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -7,6 +8,8 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from protocol.api import (
+    AttestationsView,
+    AttestRequest,
     CommitRequest,
     ConfigView,
     FederationView,
@@ -22,7 +25,9 @@ from protocol.api import (
     UploadView,
 )
 from protocol.errors import ServiceRefused, ServiceUnreachable, ServiceUnreadable
-from protocol.evidence import Evidence, evidence_from_json
+from protocol.evidence import Evidence, Kind, evidence_from_json
+from protocol.openings import Opening, opening_from_json
+from protocol.requests import NO_BODY, RequestSigner
 from protocol.typed_data import Update
 
 SALT_HEADER = "Fairshare-Salt"
@@ -35,13 +40,16 @@ _T = TypeVar("_T")
 
 
 class FederationClient:
-    """One aggregator's API.
+    """The API of an aggregator, or the part of it that a scorer's mirror serves.
+
+    With a `signer` every request for evidence is signed by it, and shows what its key may see.
 
     Every method raises `ServiceUnreachable`, `ServiceRefused` (with the problem's code) or `ServiceUnreadable`.
     """
 
-    def __init__(self, url: str, timeout: float = 30.0) -> None:
+    def __init__(self, url: str, timeout: float = 30.0, signer: RequestSigner | None = None) -> None:
         self.url = url.rstrip("/")
+        self._signer = signer
         try:
             self._http = httpx.Client(base_url=self.url, timeout=timeout, mounts=_LOOPBACK)
         except httpx.InvalidURL as error:
@@ -86,8 +94,38 @@ class FederationClient:
         return self._get(f"/v1/rounds/{number}/scores", ScoresView)
 
     def evidence(self, number: int) -> Evidence:
-        """The leaves of a round's evidence that anyone may see; raises `EvidenceError` if it is not well-formed."""
-        return evidence_from_json(self._read(TypeAdapter(Any), self._request("GET", f"/v1/rounds/{number}/evidence")))
+        """The leaves of a round's evidence that the signer may see; raises `EvidenceError` if it is not well-formed."""
+        return evidence_from_json(self._read(TypeAdapter(Any), self._signed("GET", f"/v1/rounds/{number}/evidence")))
+
+    def opening(self, number: int, kind: Kind, position: int) -> Opening:
+        """One leaf with its siblings, unverified: `check_opening`. Raises `EvidenceError` if it is not well-formed."""
+        response = self._signed("GET", f"/v1/rounds/{number}/evidence/{kind.name.lower()}/{position}")
+        return opening_from_json(self._read(TypeAdapter(Any), response))
+
+    def blob(self, name: bytes, offset: int = 0) -> Iterator[bytes]:
+        """The chunks of any file that a replay needs from byte `offset` on, unverified; for scorers."""
+        path = f"/v1/blobs/0x{name.hex()}"
+        headers = self._signature("GET", path) | ({"Range": f"bytes={offset}-"} if offset else {})
+        try:
+            with self._http.stream("GET", path, headers=headers) as response:
+                if offset and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    return  # there are no more bytes
+                if not response.is_success:
+                    response.read()
+                    raise _refused(response)
+                if offset and response.status_code != httpx.codes.PARTIAL_CONTENT:
+                    raise ServiceUnreadable(str(response.url), "it does not resume a download")
+                yield from response.iter_bytes()
+        except httpx.RequestError as error:
+            raise ServiceUnreachable(self.url, str(error) or type(error).__name__) from error
+
+    def attestations(self, number: int) -> AttestationsView:
+        """The outcome that is claimed for a round, and the scorers' signatures so far."""
+        return self._get(f"/v1/rounds/{number}/attestations", AttestationsView)
+
+    def attest(self, number: int, signature: bytes) -> None:
+        """Hand in a scorer's attestation."""
+        self._request("POST", f"/v1/rounds/{number}/attestations", json=AttestRequest(signature=signature).model_dump())
 
     def nodes(self) -> list[NodeView]:
         """All participants, by index."""
@@ -150,8 +188,18 @@ class FederationClient:
             raise ServiceUnreachable(self.url, str(error) or type(error).__name__) from error
         if response.is_success:
             return response
-        try:
-            problem = Problem.model_validate_json(response.content)
-        except ValidationError:
-            raise ServiceRefused(response.status_code, "not-a-problem", response.text[:200]) from None
-        raise ServiceRefused(problem.status, problem.type.rsplit("/", 1)[-1], problem.detail)
+        raise _refused(response)
+
+    def _signed(self, method: str, path: str) -> httpx.Response:
+        return self._request(method, path, headers=self._signature(method, path))
+
+    def _signature(self, method: str, path: str, body_hash: bytes = NO_BODY) -> dict[str, str]:
+        return {} if self._signer is None else self._signer.headers(method, path, body_hash)
+
+
+def _refused(response: httpx.Response) -> ServiceRefused:
+    try:
+        problem = Problem.model_validate_json(response.content)
+    except ValidationError:
+        return ServiceRefused(response.status_code, "not-a-problem", response.text[:200])
+    return ServiceRefused(problem.status, problem.type.rsplit("/", 1)[-1], problem.detail)

@@ -8,41 +8,23 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 
-from eth_utils.crypto import keccak
-
 from aggregator.errors import REFUSED_EXIT_CODE, AttestationFailed, AttestationRefused
+from aggregator.mirror.claim import Claim
+from ledger.wallet import Wallet
 from protocol.errors import SignatureError
-from protocol.typed_data import Attestation, Domain
+from protocol.typed_data import Domain
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-"""Exit code of a scorer that came to a verdict, and it is no."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What the scorer is asked to confirm: a closed round's seed and the outcome that evidence with this root gives it."""
-
-    round: int
-    seed: bytes
-    evidence_root: bytes
-    scores: bytes
-    model_hash: bytes
-
-    @property
-    def attestation(self) -> Attestation:
-        """The typed data that the scorer signs if it agrees."""
-        return Attestation(self.round, self.seed, self.evidence_root, keccak(self.scores), self.model_hash)
 
 
 class ScorerProcess:
     """Starts `python -m aggregator.scorer` for each round. `stop` may be called from another thread while one runs."""
 
-    def __init__(self, blobs: Path, keystore: Path, rpc_url: str, domain: Domain, passphrase: str) -> None:
-        self._arguments = ["--blobs", str(blobs), "--keystore", str(keystore), "--rpc-url", rpc_url]
+    def __init__(self, blobs: Path, wallet: Wallet, rpc_url: str, domain: Domain, passphrase: str) -> None:
+        self.address = wallet.address
+        self._arguments = ["--blobs", str(blobs), "--keystore", str(wallet.path), "--rpc-url", rpc_url]
         self._arguments += ["--chain-id", str(domain.chain_id), "--ledger", domain.ledger]
         self._domain = domain
         # The passphrase goes by the environment, which only this user's processes can read, never by an argument. A file that
@@ -77,9 +59,11 @@ class ScorerProcess:
             raise kind(claim.round, sentence)
         try:
             signature = bytes.fromhex(json.loads(answer.splitlines()[-1])["signature"].removeprefix("0x"))
-            claim.attestation.signer(self._domain, signature)
+            signer = claim.attestation.signer(self._domain, signature)
         except (LookupError, TypeError, ValueError, SignatureError) as error:
             raise AttestationRefused(claim.round, f"its answer is no attestation ({error})") from error
+        if signer != self.address:
+            raise AttestationRefused(claim.round, f"it signed another outcome than seed, scores and model of {claim}")
         return signature
 
     def stop(self) -> None:

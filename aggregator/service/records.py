@@ -29,7 +29,6 @@ class RoundRecord:
     evidence_root: bytes | None
     model_hash: bytes | None
     scores: bytes | None
-    attestation: bytes | None
     accuracy: float | None
     base_accuracy: float | None
     evaluation_samples: int | None
@@ -53,6 +52,13 @@ class UpdateRecord:
     def revealed(self) -> bool:
         """Whether the body is here."""
         return self.body_hash is not None
+
+
+class AttestationRecord(NamedTuple):
+    """A scorer's signature under the outcome that a round is claimed to have."""
+
+    signer: str
+    signature: bytes
 
 
 class Counts(NamedTuple):

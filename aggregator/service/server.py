@@ -10,15 +10,20 @@ from types import FrameType
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from aggregator.errors import CannotListen, ForeignLedger
 from aggregator.home import AggregatorHome, ServiceFile, Settings
+from aggregator.mirror.access import Gatekeeper
+from aggregator.mirror.nonces import NonceStore
+from aggregator.mirror.routes import Mirror
 from aggregator.service.api.app import create_app
 from aggregator.service.attestation import ScorerProcess
 from aggregator.service.context import Context, Federation
 from aggregator.service.coordinator import Coordinator
 from aggregator.service.database import open_database, serving
 from aggregator.service.journal import SqlJournal
+from aggregator.service.library import ServiceLibrary
 from aggregator.service.logs import configure_logging
 from aggregator.service.steps import Steps
 from aggregator.service.store import Store
@@ -69,10 +74,10 @@ def run(home: AggregatorHome, settings: Settings, passphrase: str, announce: Cal
         for unfinished in home.blobs_directory.glob(".incoming-*"):
             unfinished.unlink()  # of a service that was killed; nobody else writes while we hold the lock
         context = Context(federation, store, home.blobs(), ledger, account)
-        coordinator, views = assemble_service(context, home, settings, passphrase)
+        coordinator, app = assemble_service(context, home, settings, passphrase)
         server = _Server(
             uvicorn.Config(
-                create_app(views),
+                app,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -96,14 +101,15 @@ def run(home: AggregatorHome, settings: Settings, passphrase: str, announce: Cal
         log.info("stopping")
 
 
-def assemble_service(context: Context, home: AggregatorHome, settings: Settings, passphrase: str) -> tuple[Coordinator, Views]:
+def assemble_service(context: Context, home: AggregatorHome, settings: Settings, passphrase: str) -> tuple[Coordinator, FastAPI]:
     """The two halves of a running service over one context: what leads rounds, and what answers."""
     engine, ledger, blobs = context.store.engine, context.ledger, home.blobs_directory
     journal = SqlJournal(engine)
-    scorer = ScorerProcess(blobs, home.key("scorer"), settings.rpc_url, context.federation.domain, passphrase)
+    scorer = ScorerProcess(blobs, Wallet.open(home.key("scorer")), settings.rpc_url, context.federation.domain, passphrase)
     steps = Steps(context, Sender(ledger.web3, context.account, journal, _PATIENCE_SECONDS), Worker(blobs), scorer)
     coordinator = Coordinator(context, steps, settings.shards, settings.root_set, settings.poll_seconds)
-    return coordinator, Views(context, journal, lambda: coordinator.trouble)
+    views = Views(context, journal, lambda: coordinator.trouble)
+    return coordinator, create_app(views, Mirror(ServiceLibrary(context), Gatekeeper(ledger, NonceStore(home.nonces_file))))
 
 
 def read_federation(ledger: LedgerClient, home: AggregatorHome) -> Federation:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import structlog
 
 from aggregator.errors import AttestationRefused, RoundForgotten
+from aggregator.mirror.claim import Claim
 from aggregator.service.adoption import adopt
-from aggregator.service.attestation import Claim, ScorerProcess
+from aggregator.service.attestation import ScorerProcess
 from aggregator.service.context import Context
 from aggregator.service.journal import key_of
+from aggregator.service.library import claim_of
 from aggregator.service.phases import Phase
 from aggregator.service.records import RoundRecord, UpdateRecord
 from aggregator.service.voids import VoidReason
@@ -170,28 +172,26 @@ class Steps:
         return self._moved(found.number, Phase.ATTESTING, accuracy=round(outcome.accuracy, 4))
 
     def _attest(self, found: RoundRecord, on_chain: ChainRound) -> bool:
-        assert found.seed is not None
-        assert found.evidence_root is not None
-        assert found.scores is not None
-        assert found.model_hash is not None
-        claim = Claim(found.number, found.seed, found.evidence_root, found.scores, found.model_hash)
-        try:
-            attestation = self.scorer.attest(claim)
-        except AttestationRefused as refused:
-            why = VoidReason.ATTESTATION_REFUSED.because(refused.sentence)
-            log.error("nothing is proposed", round=found.number, why=why)
-            self.context.store.move(found.number, Phase.ATTESTING, Phase.STALLED, reason=why)
-            return self._moved(found.number, Phase.STALLED)
-        self.context.store.move(found.number, Phase.ATTESTING, Phase.PROPOSING, attestation=attestation)
-        return self._moved(found.number, Phase.PROPOSING)
+        """Our own scorer first; then the others' signatures come in by the API, and wake us."""
+        store, claim = self.context.store, _claimed(found)
+        if all(kept.signer != self.scorer.address for kept in store.attestations(found.number)):
+            try:
+                store.attest(found.number, self.scorer.address, self.scorer.attest(claim))
+            except AttestationRefused as refused:
+                why = VoidReason.ATTESTATION_REFUSED.because(refused.sentence)
+                log.error("nothing is proposed", round=found.number, why=why)
+                store.move(found.number, Phase.ATTESTING, Phase.STALLED, reason=why)
+                return self._moved(found.number, Phase.STALLED)
+        gathered, quorum = len(store.attestations(found.number)), self.context.ledger.quorum()
+        if gathered < quorum:
+            return False
+        store.move(found.number, Phase.ATTESTING, Phase.PROPOSING)
+        return self._moved(found.number, Phase.PROPOSING, attestations=gathered)
 
     def _propose(self, found: RoundRecord, on_chain: ChainRound) -> bool:
-        ledger, number = self.context.ledger, found.number
-        assert found.evidence_root is not None
-        assert found.model_hash is not None
-        assert found.scores is not None
-        assert found.attestation is not None
-        call = ledger.propose(number, found.evidence_root, found.model_hash, found.scores, [found.attestation])
+        ledger, number, claim = self.context.ledger, found.number, _claimed(found)
+        signatures = [kept.signature for kept in self.context.store.attestations(number)]
+        call = ledger.propose(number, claim.evidence_root, claim.model_hash, claim.scores, signatures)
         self._send("propose", number, call, due=on_chain.state is RoundState.CLOSED)
         return self._catch_up(found, ledger.round(number))
 
@@ -251,3 +251,9 @@ class Steps:
     def _moved(self, number: int, phase: Phase, **more: object) -> bool:
         log.info("round moved", round=number, phase=phase.value, **more)
         return True
+
+
+def _claimed(found: RoundRecord) -> Claim:
+    claim = claim_of(found)
+    assert claim is not None, f"round {found.number} is {found.phase} without an outcome"
+    return claim

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from aggregator.errors import ForeignDatabase
 from aggregator.service.database import WRITES
 from aggregator.service.phases import Phase, may_follow
-from aggregator.service.records import Counts, RoundRecord, UpdateRecord
-from aggregator.service.tables import FederationRow, RosterRow, RoundRow, UpdateRow
+from aggregator.service.records import AttestationRecord, Counts, RoundRecord, UpdateRecord
+from aggregator.service.tables import AttestationRow, FederationRow, RosterRow, RoundRow, UpdateRow
 from protocol.inputs import BoundInputs
 from protocol.roster import RosterEntry
 from protocol.typed_data import Domain, Update
@@ -29,7 +29,6 @@ class RoundChanges(TypedDict, total=False):
     evidence_root: bytes
     model_hash: bytes
     scores: bytes
-    attestation: bytes
     accuracy: float
     base_accuracy: float
     evaluation_samples: int
@@ -189,6 +188,20 @@ class Store:
             session.execute(opened.values(salt=salt, body_hash=body_hash))
             return True
 
+    # Attestations
+
+    def attestations(self, number: int) -> tuple[AttestationRecord, ...]:
+        """The signatures under the round's outcome, ascending by their signers' addresses as the chain orders them."""
+        query = select(AttestationRow).where(AttestationRow.round == number)
+        with self._read() as session:
+            found = [AttestationRecord(row.signer, row.signature) for row in session.scalars(query)]
+        return tuple(sorted(found, key=lambda kept: int(kept.signer, 16)))
+
+    def attest(self, number: int, signer: str, signature: bytes) -> None:
+        """Keep a scorer's signature; another one by the same scorer takes its place."""
+        with self._write() as session:
+            session.merge(AttestationRow(round=number, signer=signer, signature=signature))
+
     # Models
 
     def is_public_model(self, name: bytes) -> bool:
@@ -256,7 +269,6 @@ def _round(row: RoundRow) -> RoundRecord:
         evidence_root=row.evidence_root,
         model_hash=row.model_hash,
         scores=row.scores,
-        attestation=row.attestation,
         accuracy=row.accuracy,
         base_accuracy=row.base_accuracy,
         evaluation_samples=row.evaluation_samples,

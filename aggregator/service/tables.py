@@ -47,7 +47,6 @@ class RoundRow(Base):
     evidence_root: Mapped[bytes | None]
     model_hash: Mapped[bytes | None] = mapped_column(index=True)  # which models may be served
     scores: Mapped[bytes | None]
-    attestation: Mapped[bytes | None]
     accuracy: Mapped[float | None]
     base_accuracy: Mapped[float | None]
     evaluation_samples: Mapped[int | None]
@@ -84,6 +83,16 @@ class UpdateRow(Base):
     receipt: Mapped[bytes]
     salt: Mapped[bytes | None]
     body_hash: Mapped[bytes | None]
+
+
+class AttestationRow(Base):
+    """A scorer's signature under the round's claimed outcome."""
+
+    __tablename__ = "attestations"
+
+    round: Mapped[int] = mapped_column(ForeignKey("rounds.number"), primary_key=True, autoincrement=False)
+    signer: Mapped[str] = mapped_column(String(42), primary_key=True)
+    signature: Mapped[bytes]
 
 
 class TransactionRow(Base):

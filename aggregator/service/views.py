@@ -1,10 +1,9 @@
 """What the database and the evidence say, in the form of the API's resources."""
 
-import json
 from collections.abc import Callable
-from functools import lru_cache
 
-from aggregator.refusals import NotYetThere, UnknownModel
+from aggregator.mirror.library import EvidenceReader
+from aggregator.refusals import NotYetThere
 from aggregator.service.context import Context
 from aggregator.service.figures import ChainFigures
 from aggregator.service.intake import known_round
@@ -13,11 +12,9 @@ from aggregator.service.phases import Phase
 from aggregator.service.records import Counts, RoundRecord
 from aggregator.service.voids import told
 from protocol.api import ConfigView, FederationView, Health, NodeScore, RoundView, ScoresView, TaskView, UploadView
-from protocol.evidence import Access, Evidence, Kind, evidence_from_json
+from protocol.evidence import Evidence, Kind
 from protocol.verdicts import Reason, Verdict
 from protocol.version import VERSION
-
-_EVIDENCE_REMEMBERED = 8
 
 
 class Views:
@@ -28,8 +25,7 @@ class Views:
         self.figures = ChainFigures(context.ledger, context.federation.pool)
         self._journal = journal
         self._trouble = trouble
-        # Evidence is named by its root, so a copy never gets old.
-        self._evidence = lru_cache(_EVIDENCE_REMEMBERED)(self._read_evidence)
+        self._evidence = EvidenceReader(context.blobs)
 
     def health(self) -> Health:
         """Whether the service is up; that it answers at all says so, `status` says what it has trouble with."""
@@ -103,16 +99,6 @@ class Views:
             block=block,
         )
 
-    def evidence(self, number: int) -> Evidence:
-        """The part of a round's evidence that anyone may see. Raises `UnknownRound`, `NotYetThere`."""
-        return self._evidence_of(known_round(self.context, number), "evidence").visible_to(Access.ANYONE)
-
-    def model(self, name: bytes) -> bytes:
-        """The file of a model that a round started from or ended with. Raises `UnknownModel`."""
-        if name != self.context.federation.genesis_model and not self.context.store.is_public_model(name):
-            raise UnknownModel(name)
-        return self.context.blobs.get(name)
-
     def upload(self, number: int, node: int) -> UploadView:
         """What is here of a node's update in a round. Raises `UnknownRound`."""
         known_round(self.context, number)
@@ -175,7 +161,4 @@ class Views:
     def _evidence_of(self, found: RoundRecord, what: str) -> Evidence:
         if found.final_at is None or found.evidence_root is None:
             raise NotYetThere(found.number, what, found.phase.state)
-        return self._evidence(found.evidence_root)
-
-    def _read_evidence(self, root: bytes) -> Evidence:
-        return evidence_from_json(json.loads(self.context.blobs.get(root)))
+        return self._evidence.read(found.evidence_root)

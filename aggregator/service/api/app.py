@@ -2,7 +2,8 @@
 
 from fastapi import FastAPI
 
-from aggregator.service.api import evidence, federation, health, models, nodes, rewards, rounds, updates
+from aggregator.mirror.routes import Mirror, install
+from aggregator.service.api import federation, health, nodes, rewards, rounds, updates
 from aggregator.service.views import Views
 from aggregator.web import problems
 from aggregator.web.limits import JsonLimit
@@ -11,7 +12,7 @@ from protocol.version import VERSION
 _TAGS = [
     {"name": "federation", "description": "What the federation is, and what its members agreed on."},
     {"name": "rounds", "description": "Rounds, and what their nodes did and earned."},
-    {"name": "evidence", "description": "The leaves behind a round's root on chain."},
+    {"name": "evidence", "description": "The leaves behind a round's root on chain, what they name, and who attests them."},
     {"name": "models", "description": "Model files by hash."},
     {"name": "nodes", "description": "Participants, as the registry knows them."},
     {"name": "rewards", "description": "What a participant earned."},
@@ -20,8 +21,8 @@ _TAGS = [
 ]
 
 
-def create_app(views: Views) -> FastAPI:
-    """The API over these views. Every error is a problem document, see `problems.TABLE`."""
+def create_app(views: Views, mirror: Mirror) -> FastAPI:
+    """The API over these views and this mirror. Every error is a problem document, see `problems.TABLE`."""
     app = FastAPI(
         title="fairshare aggregator",
         version=VERSION,
@@ -32,6 +33,7 @@ def create_app(views: Views) -> FastAPI:
     app.state.views = views
     problems.install(app)
     app.add_middleware(JsonLimit)
-    for module in (federation, rounds, evidence, models, nodes, rewards, updates, health):
+    for module in (federation, rounds, nodes, rewards, updates, health):
         app.include_router(module.router)
+    install(app, mirror)
     return app

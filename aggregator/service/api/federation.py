@@ -3,8 +3,9 @@
 from fastapi import APIRouter
 
 from aggregator.service.api import examples
-from aggregator.service.api.shared import Service, example
+from aggregator.service.api.shared import Service
 from aggregator.web.problems import problem_responses
+from aggregator.web.shared import example
 from protocol.api import ConfigView, FederationView, TaskView
 
 router = APIRouter(prefix="/v1/federation", tags=["federation"], responses=problem_responses())

@@ -3,7 +3,8 @@
 from fastapi import APIRouter
 
 from aggregator.service.api import examples
-from aggregator.service.api.shared import Service, example
+from aggregator.service.api.shared import Service
+from aggregator.web.shared import example
 from protocol.api import Health
 
 router = APIRouter(tags=["health"])

@@ -4,8 +4,9 @@ from fastapi import APIRouter
 
 from aggregator.refusals import UnknownNode
 from aggregator.service.api import examples
-from aggregator.service.api.shared import NodeName, Service, example
+from aggregator.service.api.shared import Service
 from aggregator.web.problems import problem_responses
+from aggregator.web.shared import NodeName, example
 from protocol.api import NodeView
 
 router = APIRouter(prefix="/v1/nodes", tags=["nodes"], responses=problem_responses())

@@ -4,8 +4,9 @@ from fastapi import APIRouter
 
 from aggregator.refusals import NotYetThere, UnknownRound
 from aggregator.service.api import examples
-from aggregator.service.api.shared import RoundNumber, Service, example
+from aggregator.service.api.shared import Service
 from aggregator.web.problems import problem_responses
+from aggregator.web.shared import RoundNumber, example
 from protocol.api import RoundView, ScoresView
 
 router = APIRouter(prefix="/v1/rounds", tags=["rounds"], responses=problem_responses())

@@ -28,10 +28,11 @@ from aggregator.refusals import (
     WrongSigner,
 )
 from aggregator.service.api import examples
-from aggregator.service.api.shared import NodeIndex, RoundNumber, Service, example
+from aggregator.service.api.shared import Service
 from aggregator.service.bodies import expect_body, keep_body
 from aggregator.service.intake import take_commitment
 from aggregator.web.problems import problem_responses
+from aggregator.web.shared import NodeIndex, RoundNumber, example
 from protocol.api import CommitRequest, ReceiptView, UploadView
 from protocol.client import SALT_HEADER
 from protocol.errors import BodyError, CommitmentError, FormatError, SignatureError

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from aggregator.founding import Wishes, found
 from aggregator.home import AggregatorHome
-from aggregator.service.api.app import create_app
 from aggregator.service.context import Context
 from aggregator.service.coordinator import Coordinator
 from aggregator.service.database import open_database
@@ -208,9 +207,9 @@ def serve(stage: Stage) -> Iterator[Service]:
         federation = read_federation(ledger, home)
         store.belong_to(federation.domain)
         context = Context(federation, store, home.blobs(), ledger, account("aggregator"))
-        coordinator, views = assemble_service(context, home, settings, PASSPHRASE)
+        coordinator, app = assemble_service(context, home, settings, PASSPHRASE)
         stack.callback(coordinator.stop)
-        url = stack.enter_context(_answering(uvicorn.Config(create_app(views), log_config=None, lifespan="off", port=0)))
+        url = stack.enter_context(_answering(uvicorn.Config(app, log_config=None, lifespan="off", port=0)))
         client = stack.enter_context(FederationClient(url))
         yield Service(stage, context, coordinator, client)
 

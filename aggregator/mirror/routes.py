@@ -1,0 +1,219 @@
+"""The routes of a mirror: evidence by level of access, single leaves, files that can be resumed, and attestations.
+
+`install` puts them into an application. Nothing here is believed by whoever asks: all of it hashes to what the chain has.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Path, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+
+from aggregator.errors import BlobMissing
+from aggregator.mirror.access import Gatekeeper
+from aggregator.mirror.library import EvidenceReader, Library
+from aggregator.refusals import (
+    NotAllowed,
+    NotYetThere,
+    RequestExpired,
+    RequestReplayed,
+    UnknownBlob,
+    UnknownLeaf,
+    UnknownModel,
+    UnknownRound,
+    WrongAttestation,
+)
+from aggregator.web.problems import problem_responses
+from aggregator.web.shared import RoundNumber, example, json_example
+from protocol.api import AttestationsView, AttestRequest
+from protocol.errors import EvidenceError, SignatureError
+from protocol.evidence import EVIDENCE_VERSION, LEAF_KINDS, Access, Kind, evidence_to_json
+from protocol.openings import open_leaf, opening_to_json
+
+_NAME = "^0x[0-9a-fA-F]{64}$"
+_MEDIA_TYPE = "application/octet-stream"
+_SIGNED = (NotAllowed, RequestExpired, RequestReplayed, SignatureError)
+
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The file", "content": {_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}},
+    206: {
+        "description": "The rest of it, as `Range: bytes=N-` asks: how an interrupted download goes on",
+        "content": {_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+    },
+}
+
+
+_BUNDLE = json_example(
+    {
+        "schema_version": EVIDENCE_VERSION,
+        "root": "0xef…",
+        "header": {"federation": "0x…", "round": "1", "total_basis": "528482304000"},
+        "leaves": [{"kind": "verdict", "position": 0, "values": ["1", "1", "65536"]}],
+    }
+)
+_OPENING = json_example({"kind": "score", "position": 0, "values": ["4210333"], "siblings": ["0x00…"], "sums": []})
+
+_CLAIM = AttestationsView(
+    round=1,
+    seed=b"\x5e" * 32,
+    evidence_root=b"\xef" * 32,
+    scores=(10_000_000).to_bytes(3),
+    model=b"\xb1" * 32,
+    signatures=[b"\x51" * 64 + b"\x1b"],
+)
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """What the routes serve, and who may see it."""
+
+    library: Library
+    gatekeeper: Gatekeeper
+
+    @cached_property
+    def reader(self) -> EvidenceReader:
+        """Reads the library's evidence."""
+        return EvidenceReader(self.library.blobs)
+
+    def admit(self, request: Request, number: int | None, needed: Access) -> Access:
+        """The access level of a request; raises as `Gatekeeper.admit` does."""
+        return self.gatekeeper.admit(request.method, signed_path(request), request.headers, number, needed)
+
+
+def install(app: FastAPI, mirror: Mirror) -> None:
+    """Serve a mirror in this application."""
+    app.state.mirror = mirror
+    app.include_router(router)
+
+
+def signed_path(request: Request) -> str:
+    """What a signed request names: the path as it was sent, with its query."""
+    path, query = request.scope["raw_path"].decode("latin-1"), request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
+
+
+def _mirror(request: Request) -> Mirror:
+    mirror: Mirror = request.app.state.mirror
+    return mirror
+
+
+Serving = Annotated[Mirror, Depends(_mirror)]
+Name = Annotated[str, Path(pattern=_NAME, description="The hash that names it.", examples=["0x" + "b1" * 32])]
+
+router = APIRouter(prefix="/v1", tags=["evidence"])
+
+
+@router.get(
+    "/rounds/{number}/evidence",
+    summary="The leaves that you may see",
+    response_class=JSONResponse,
+    responses={**problem_responses(UnknownRound, NotYetThere, *_SIGNED), **_BUNDLE},
+)
+def evidence(number: RoundNumber, request: Request, mirror: Serving) -> JSONResponse:
+    """The whole header, which hashes to the evidence root on chain, and every leaf that is open to you: to anyone verdicts,
+    contributions and scores; to a node of the round (by a signed request) utilities and statistics too; to a scorer all.
+    """
+    access = mirror.admit(request, number, Access.ANYONE)
+    found = mirror.reader.read(mirror.library.evidence_root(number, access))
+    return JSONResponse(evidence_to_json(found.visible_to(access)))
+
+
+@router.get(
+    "/rounds/{number}/evidence/{kind}/{position}",
+    summary="One leaf, to be checked alone",
+    response_class=JSONResponse,
+    responses={**problem_responses(UnknownRound, NotYetThere, UnknownLeaf, *_SIGNED), **_OPENING},
+)
+def opening(
+    number: RoundNumber,
+    kind: Annotated[str, Path(description="Kind of the leaf, in lower case, as in the bundle.", examples=["score"])],
+    position: Annotated[int, Path(ge=0, description="Position in the kind's tree; mostly a node's index.")],
+    request: Request,
+    mirror: Serving,
+) -> JSONResponse:
+    """A leaf and the siblings that lead to the header's root of its kind; `values` is null if nothing stands there, which the
+    siblings prove as well.
+    """
+    try:
+        wanted = Kind[kind.upper()]
+    except KeyError:
+        raise UnknownLeaf(kind, position) from None
+    access = mirror.admit(request, number, LEAF_KINDS[wanted].access)
+    found = mirror.reader.read(mirror.library.evidence_root(number, access))
+    try:
+        return JSONResponse(opening_to_json(open_leaf(found, wanted, position)))
+    except EvidenceError:
+        raise UnknownLeaf(kind, position) from None
+
+
+@router.get(
+    "/blobs/{name}",
+    summary="Any file that a replay needs",
+    response_class=FileResponse,
+    responses={**problem_responses(UnknownBlob, *_SIGNED), **_FILE},
+)
+def blob(name: Name, request: Request, mirror: Serving) -> Response:
+    """Evidence, bodies, evaluation and root data, models, task and config, by the hash that the evidence names; for scorers.
+    `Range: bytes=N-` goes on after N bytes.
+    """
+    mirror.admit(request, None, Access.SCORERS)
+    if not mirror.library.blobs.has(bytes.fromhex(name[2:])):
+        raise UnknownBlob(bytes.fromhex(name[2:]))
+    return _file(mirror, name)
+
+
+@router.get(
+    "/models/{model}",
+    tags=["models"],
+    summary="A model's safetensors file",
+    response_class=FileResponse,
+    responses={**problem_responses(UnknownModel), **_FILE},
+)
+def one_model(model: Name, mirror: Serving) -> Response:
+    """A model that a round started from, or that a proposed or Final round ended with. Check its model hash."""
+    if not mirror.library.is_public_model(bytes.fromhex(model[2:])):
+        raise UnknownModel(bytes.fromhex(model[2:]))
+    return _file(mirror, model)
+
+
+@router.get(
+    "/rounds/{number}/attestations",
+    summary="The outcome that is claimed, and who signed it",
+    responses={**problem_responses(UnknownRound, NotYetThere), **example(_CLAIM)},
+)
+def attestations(number: RoundNumber, mirror: Serving) -> AttestationsView:
+    """Everything that `propose` takes: with the signatures of a quorum anyone may send it."""
+    return _attestations(number, mirror.library)
+
+
+def _attestations(number: int, library: Library) -> AttestationsView:
+    claim = library.claim(number)
+    return AttestationsView(
+        round=number,
+        seed=claim.seed,
+        evidence_root=claim.evidence_root,
+        scores=claim.scores,
+        model=claim.model_hash,
+        signatures=list(library.attestations(number)),
+    )
+
+
+@router.post(
+    "/rounds/{number}/attestations",
+    summary="Hand in an attestation",
+    responses={**problem_responses(UnknownRound, NotYetThere, WrongAttestation, SignatureError), **example(_CLAIM)},
+)
+def attest(number: RoundNumber, request: AttestRequest, mirror: Serving) -> AttestationsView:
+    """A scorer's signature under the claimed outcome; the same one again changes nothing."""
+    mirror.library.take_attestation(number, request.signature)
+    return _attestations(number, mirror.library)
+
+
+def _file(mirror: Mirror, name: str) -> Response:
+    path = mirror.library.blobs.path(bytes.fromhex(name[2:]))
+    if not path.is_file():
+        raise BlobMissing(bytes.fromhex(name[2:]))
+    # Named by its content: whoever has it once never needs to ask again.
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "ETag": f'"{name.lower()}"'}
+    return FileResponse(path, media_type=_MEDIA_TYPE, headers=headers)
