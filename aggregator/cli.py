@@ -28,7 +28,11 @@ _expecting = expecting(AGGREGATOR_EXIT_CODES, LEARNING_EXIT_CODES, LEDGER_EXIT_C
 @_expecting
 def init(
     directory: Directory,
-    task: Annotated[str | None, typer.Option(help="digits, path/to/file.py:Name or package:Name; needed the first time.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="digits, tabular, path/to/file.py:Name or package:Name; needed the first time.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(metavar="FILE", help="With tabular: CSV or Parquet file to learn from.")] = None,
+    label: Annotated[str | None, typer.Option(metavar="COLUMN", help="With tabular: the column to predict.")] = None,
     name: Annotated[str | None, typer.Option(help="What the federation is called.")] = None,
     evaluation: Annotated[
         str | None, typer.Option(help="Data source that rounds are evaluated on, as the task names it; default: evaluation.")
@@ -55,13 +59,13 @@ def init(
     new = not all(home.key(key).exists() for key in KEYS)
     purpose = f"the keys in {directory / 'keys'}"
     passphrase = read_passphrase(purpose, passphrase_file, confirm=True) if new else ""
-    founded = found(home, Wishes(task, name, evaluation, root, rpc_url, chain_id), passphrase)
+    founded = found(home, Wishes(task, name, evaluation, root, rpc_url, chain_id, data, label), passphrase)
     file = founded.file
 
     def show() -> None:
         print(f"{plain(founded.config.federation.name)!r} is founded in {directory}")
-        hashes = (("config", file.config_hash), ("task", file.task_hash), ("genesis model", file.genesis_model))
-        table(("goes on chain", ""), [(what, "0x" + value.hex()) for what, value in hashes])
+        hashes = (("config", file.config_hash), ("task", file.task_hash), ("model", file.genesis_model))
+        table(("", "goes on chain"), [(what, "0x" + value.hex()) for what, value in hashes])
         keys = (("operator", file.operator), ("aggregator", file.aggregator), *(("scorer", s) for s in file.scorers))
         table(("key", "address"), keys)
         note(f"Read {home.federation_file} and edit it before it is deployed; then run this command again.")

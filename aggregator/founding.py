@@ -4,7 +4,8 @@ Safe to repeat. Keys and edited files stay as they are; what follows from them (
 contracts are deployed, which bind it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from aggregator.assembly import read_task, write_model, write_task
 from aggregator.errors import FoundingFixed, HomeMissing
@@ -18,6 +19,7 @@ from learning.parameters import initial_parameters
 from learning.recipe import Recipe
 from learning.source import TaskSource, read_task_source
 from learning.task import Task
+from learning.tasks import TABULAR
 from learning.training import try_out
 from ledger.wallet import Wallet
 from protocol.config import FederationConfig, parse_config
@@ -42,7 +44,10 @@ class Founding:
 
 @dataclass(frozen=True)
 class Wishes:
-    """The options of `init`; None leaves what is there, or takes the default the first time."""
+    """The options of `init`; None leaves what is there, or takes the default the first time.
+
+    `data` and `label` belong to the task `tabular`: the table that its columns are taken from, and the one to predict.
+    """
 
     task: str | None = None
     name: str | None = None
@@ -50,6 +55,8 @@ class Wishes:
     root: str | None = None
     rpc_url: str | None = None
     chain_id: int | None = None
+    data: str | None = None
+    label: str | None = None
 
 
 def found(home: AggregatorHome, wishes: Wishes, passphrase: str) -> Founding:
@@ -64,6 +71,8 @@ def found(home: AggregatorHome, wishes: Wishes, passphrase: str) -> Founding:
     home.path.mkdir(parents=True, exist_ok=True)
     blobs = home.blobs()
     source = _source(home, before, wishes)
+    if wishes.task == TABULAR and wishes.root is None:
+        wishes = replace(wishes, root=wishes.data)
     config = _config(home, source, wishes)
     task = load_task(source)
     genesis = initial_parameters(task, GENESIS_SEED)
@@ -98,10 +107,30 @@ def found(home: AggregatorHome, wishes: Wishes, passphrase: str) -> Founding:
 
 
 def _source(home: AggregatorHome, before: FoundingFile | None, wishes: Wishes) -> TaskSource:
+    if wishes.task == TABULAR and wishes.data and wishes.label:
+        return read_task_source(_tabular(home, Path(wishes.data), wishes.label))
+    if wishes.data or wishes.label:
+        raise ConfigError(f"--data and --label go together, and with --task {TABULAR} alone; give all three or none")
     if wishes.task is not None:
         return read_task_source(wishes.task)
     assert before is not None
     return read_task(before.task_hash, home.blobs())
+
+
+def _tabular(home: AggregatorHome, table: Path, label: str) -> str:
+    """Write the task of a table into the federation directory; its name as --task takes it."""
+    from learning.columns import TABULAR_CLASS, TABULAR_FILE, tabular_task  # scikit-learn, which other tasks may not need
+
+    file = home.path / TABULAR_FILE
+    name = f"{file}:{TABULAR_CLASS}"
+    text = tabular_task(table, label)
+    if not file.exists():
+        write_durably(file, text.encode())
+    elif file.read_text() != text:
+        raise ConfigError(
+            f"{file} was edited, or is of another table, and is not overwritten: found on it by --task {name}, or delete it"
+        )
+    return name
 
 
 def _config(home: AggregatorHome, source: TaskSource, wishes: Wishes) -> FederationConfig:

@@ -16,11 +16,17 @@ if TYPE_CHECKING:
     from learning.scores import clipped_margin as clipped_margin
     from learning.scores import clipped_squared_error as clipped_squared_error
     from learning.scores import soft_accuracy as soft_accuracy
+    from learning.tabular import Category as Category
+    from learning.tabular import Number as Number
+    from learning.tabular import TabularTask as TabularTask
     from learning.task import Task as Task
 
 _HOMES = {
+    "Category": "learning.tabular",
     "Data": "learning.data",
     "DataError": "learning.errors",
+    "Number": "learning.tabular",
+    "TabularTask": "learning.tabular",
     "Task": "learning.task",
     "UnknownSourceError": "learning.errors",
     "clipped_log_likelihood": "learning.scores",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from learning.errors import TaskSourceError
-from learning.tasks import BUILT_IN
+from learning.tasks import BUILT_IN, TABULAR
 
 _HASH_TAG = b"fairshare/task/1"
 _MAX_BYTES = 1 << 20
@@ -95,11 +95,15 @@ def read_task_source(name: str) -> TaskSource:
     """
     if name in BUILT_IN:
         return TaskSource(BUILT_IN[name], _package_files(Path(__file__).parent / "tasks" / name.replace("-", "_")))
+    if name == TABULAR:
+        raise TaskSourceError(
+            f"{TABULAR} is made from a table: name one by --data FILE and the column to predict by --label COLUMN; "
+            "if that was done before, found on the file that it wrote"
+        )
     where, colon, entry = name.rpartition(":")
     if not (colon and where and entry):
-        raise TaskSourceError(
-            f"{name!r} names no task: use a built-in one ({', '.join(sorted(BUILT_IN))}), path/to/file.py:Name or package:Name"
-        )
+        known = ", ".join(sorted([*BUILT_IN, TABULAR]))
+        raise TaskSourceError(f"{name!r} names no task: use a built-in one ({known}), path/to/file.py:Name or package:Name")
     path = Path(where)
     if not (path.suffix == ".py" or path.is_dir() or len(path.parts) > 1):
         path = _find_importable(where)

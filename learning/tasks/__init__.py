@@ -4,3 +4,6 @@ from collections.abc import Mapping
 
 BUILT_IN: Mapping[str, str] = {"digits": "Digits"}
 """Name of each built-in task → the class in the package of that name ("-" is "_" there)."""
+
+TABULAR = "tabular"
+"""The task on a table has no source of its own: `learning.columns` writes it for the table."""

@@ -189,3 +189,41 @@ def test_a_task_that_does_not_fit_its_data_is_never_founded(home: AggregatorHome
     with pytest.raises(TaskError, match="shapes cannot be multiplied"):
         found(home, Wishes(task=f"{tmp_path / 'parity.py'}:Parity", evaluation="all", root="few"), PASSPHRASE)
     assert not home.founding_file.exists()
+
+
+def _table(path: Path) -> str:
+    path.write_text("age,sex,sick\n40,f,no\n50,m,yes\n,f,no\n61.5,,yes\n33,m,no\n44,f,yes\n")
+    return str(path)
+
+
+def test_a_federation_is_founded_on_a_table(home: AggregatorHome, tmp_path: Path) -> None:
+    table = _table(tmp_path / "people.csv")
+    wishes = Wishes(task="tabular", data=table, label="sick", evaluation=f"{table}#1/2 iid")
+    founded = found(home, wishes, PASSPHRASE)
+    assert (founded.samples, founded.root_samples) == (3, 6)  # the clean data is the table, unless another is named
+    assert founded.config.federation.task == "Tabular"
+    source = read_task(founded.file.task_hash, home.blobs())
+    assert source.texts()["tabular.py"] == (home.path / "tabular.py").read_text()
+    assert found(home, wishes, PASSPHRASE).file == founded.file == found(home, Wishes(), PASSPHRASE).file
+
+
+def test_an_edited_task_of_a_table_is_founded_on_and_never_overwritten(home: AggregatorHome, tmp_path: Path) -> None:
+    table = _table(tmp_path / "people.csv")
+    wishes = Wishes(task="tabular", data=table, label="sick", evaluation=table)
+    before = found(home, wishes, PASSPHRASE).file
+    written = home.path / "tabular.py"
+    edited = written.read_text().replace("values=('f', 'm')", "values=('f', 'm', 'x')")
+    written.write_text(edited)
+    with pytest.raises(ConfigError, match=r"tabular\.py:Tabular, or delete it"):
+        found(home, wishes, PASSPHRASE)
+    assert written.read_text() == edited
+    after = found(home, Wishes(task=f"{written}:Tabular", evaluation=table, root=table), PASSPHRASE)
+    assert after.file.task_hash != before.task_hash
+
+
+@pytest.mark.parametrize(
+    "wishes", [Wishes("tabular", data="t.csv"), Wishes("tabular", label="y"), Wishes("digits", data="t", label="y")]
+)
+def test_table_label_and_tabular_go_together(home: AggregatorHome, wishes: Wishes) -> None:
+    with pytest.raises(ConfigError, match="give all three or none"):
+        found(home, wishes, PASSPHRASE)
