@@ -11,7 +11,7 @@ export OPENBLAS_NUM_THREADS := 1
 export QUICK
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit forge artifacts contracts format clean
+.PHONY: help demo test check docs unit forge artifacts contracts format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z%-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -19,13 +19,16 @@ help: ## list the targets
 demo: .venv/run ## set up, then run a whole federation on this machine (needs Python alone)
 	$(BIN)/fairshare demo
 
-test: check artifacts forge unit ## set up, then run every check (needs Node for the contracts)
+test: check docs artifacts forge unit ## set up, then run every check (needs Node for the contracts)
 
 check: .venv/dev ## lint, format, types and the floors of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/dev ## build the documentation in docs/out; a broken link or reference fails
+	$(BIN)/python -m sphinx -q -W --keep-going docs docs/out
 
 # A file's tests stay in one process: they share the chain, the service or the round that the file sets up.
 unit: .venv/dev contracts/node_modules ## the Python tests, on all cores
@@ -49,7 +52,7 @@ format: .venv/dev contracts/node_modules ## format all sources
 	cd contracts && npm run --silent format
 
 clean: ## remove what was installed and built
-	rm -rf .venv bench/.venv contracts/node_modules contracts/out contracts/cache
+	rm -rf .venv bench/.venv contracts/node_modules contracts/out contracts/cache docs/out
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fairshare needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'

@@ -1,0 +1,79 @@
+"""Pages that are written from the code, so that they cannot differ from it: reason codes, exit codes, commands."""
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
+from typer.main import get_command
+
+from protocol import catalogue, terminal
+
+
+class ReasonCodes(SphinxDirective):
+    """`{reason-codes} verdicts`: one part of `protocol.catalogue` as a table."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """The table."""
+        entries = getattr(catalogue, self.arguments[0].upper()).values()
+        rows = ((f"`{entry.code}`", entry.sentence, entry.next_step) for entry in entries)
+        return self.parse_text_to_nodes(_table(("code", "what happened", "what to do"), rows))
+
+
+class ExitCodes(SphinxDirective):
+    """`{exit-codes}`: the table at the top of `protocol.terminal`."""
+
+    def run(self) -> list[nodes.Node]:
+        """The table."""
+        rows = re.findall(r"^(\d+(?: - \d+)?) +(\S.*)$", inspect.getdoc(terminal) or "", re.MULTILINE)
+        return self.parse_text_to_nodes(_table(("exit code", "meaning"), rows))
+
+
+class Commands(SphinxDirective):
+    """`{commands}`: the help of every command, as `--help` prints it."""
+
+    def run(self) -> list[nodes.Node]:
+        """A section for each."""
+        from fairshare.cli import app
+
+        text = "\n\n".join(_command(name, command) for name, command in _leaves("fairshare", get_command(app)))
+        return self.parse_text_to_nodes(text, allow_section_headings=True)
+
+
+def _leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield name, command
+        return
+    for word in sorted(below):
+        yield from _leaves(f"{name} {word}", below[word])
+
+
+def _command(name: str, command: Any) -> str:
+    told = re.sub(r"^Example: (.*)$", r"```console\n$ \1\n```", inspect.cleandoc(command.help), flags=re.MULTILINE)
+    rows = [(f"`{_invocation(given)}`", given.help or "") for given in command.params]
+    return f"## `{name}`\n\n{told}\n\n{_table(('argument or option', 'meaning'), rows) if rows else ''}"
+
+
+def _invocation(given: Any) -> str:
+    if given.param_type_name == "argument":
+        return str(given.metavar or given.name.upper())
+    return ", ".join(given.opts) + ("" if given.is_flag else f" {given.metavar or given.name.upper()}")
+
+
+def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
+    lines = (" | ".join(cell.replace("|", "\\|") for cell in row) for row in (head, ("---",) * len(head), *rows))
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Make the directives known."""
+    for name, directive in (("reason-codes", ReasonCodes), ("exit-codes", ExitCodes), ("commands", Commands)):
+        app.add_directive(name, directive)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
