@@ -38,6 +38,7 @@ class SubmissionReference:
     signature: bytes
     salt: bytes | None
     body_hash: bytes | None
+    receipt: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def assemble(references: RoundReferences, blobs: BlobStore) -> RoundInputs:
         root_set=read_data(bound.root_set, blobs),
         reputation=_reputation(parent),
         seed=references.seed,
+        parent_reputation=parent.header.roots[list(Kind).index(Kind.REPUTATION)] if parent else bytes(32),
     )
 
 
@@ -129,6 +131,13 @@ def read_evidence(root: bytes, blobs: BlobStore) -> Evidence:
     return _checked(evidence, evidence.header.root(), root)
 
 
+def read_bundle(root: bytes, blobs: BlobStore) -> Evidence:
+    """The evidence with this root, its leaves not yet compared with the header: a replay names the one that differs."""
+    with _decoding(root, blobs) as encoded:
+        evidence = evidence_from_json(json.loads(encoded))
+    return _checked(evidence, evidence.header.root(), root)
+
+
 def write_evidence(evidence: Evidence, blobs: BlobStore) -> bytes:
     """Store a round's evidence; its root."""
     root = evidence.header.root()
@@ -157,7 +166,7 @@ def _submission(reference: SubmissionReference, blobs: BlobStore) -> Submission:
     if reference.body_hash is not None:
         body = blobs.get(reference.body_hash)
         _checked(body, hashlib.sha256(body).digest(), reference.body_hash)
-    return Submission(reference.update, reference.signature, reference.salt, body)
+    return Submission(reference.update, reference.signature, reference.salt, body, reference.receipt)
 
 
 def _reputation(parent: Evidence | None) -> Mapping[int, int]:

@@ -3,6 +3,7 @@
 import typer
 
 from aggregator.cli import app as aggregator
+from aggregator.scorer.cli import app as scorer
 from fairshare.demo.cli import demo
 from ledger.cli import app as ledger
 from node.cli import app as node
@@ -15,6 +16,7 @@ app = typer.Typer(
 )
 app.add_typer(node, name="node")
 app.add_typer(aggregator, name="aggregator")
+app.add_typer(scorer, name="scorer")
 app.add_typer(ledger, name="ledger")
 app.command()(demo)
 

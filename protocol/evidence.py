@@ -19,7 +19,7 @@ from protocol.errors import EvidenceError
 from protocol.trees import LIST_TREE_DEPTH, NODE_TREE_DEPTH, SumNode, leaf_hash, sum_tree_root, tree_root
 from protocol.typed_data import Update
 
-EVIDENCE_VERSION = 1
+EVIDENCE_VERSION = 2
 
 
 class LeafClass(Enum):
@@ -52,6 +52,7 @@ class Kind(IntEnum):
     SCORE = 9
     REPUTATION = 10
     MODEL = 11
+    RECEIPT = 13
 
 
 class KindSpec(NamedTuple):
@@ -109,17 +110,23 @@ LEAF_KINDS: dict[Kind, KindSpec] = {
     Kind.REPUTATION: KindSpec(_D, Access.MEMBERS, NODE_TREE_DEPTH, (("int64", "reputation"),)),
     # position 0: model hash of the merged model, which the next round starts from
     Kind.MODEL: KindSpec(_E, Access.ANYONE, LIST_TREE_DEPTH, (("bytes32", "hash"),)),
+    # the aggregator's signature of the Receipt for the node's UPDATE leaf; none where the commitment came by the chain
+    Kind.RECEIPT: KindSpec(_E, Access.ANYONE, NODE_TREE_DEPTH, (("bytes", "signature"),)),
 }
 
 
 class Input(IntEnum):
-    """Positions in the tree of inputs; evaluation shard k stands at `FIRST_SHARD + k`."""
+    """Positions in the tree of inputs; evaluation shard k stands at `FIRST_SHARD + k`.
+
+    `REPUTATION` is the root of the parent's REPUTATION leaves, which is what the round's nodes come in with; zero after genesis.
+    """
 
     CONFIG = 0
     TASK_SOURCE = 1
     BASE_MODEL = 2
     PARENT_EVIDENCE = 3
     ROOT_SET = 4
+    REPUTATION = 5
     FIRST_SHARD = 16
 
 

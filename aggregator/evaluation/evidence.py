@@ -55,6 +55,7 @@ def _input_leaves(inputs: RoundInputs) -> list[Leaf]:
         Input.BASE_MODEL: bound.base_model,
         Input.PARENT_EVIDENCE: bound.parent_evidence,
         Input.ROOT_SET: bound.root_set,
+        Input.REPUTATION: inputs.parent_reputation,
         **{Input.FIRST_SHARD + k: shard for k, shard in enumerate(bound.shards)},
     }
     leaves = [Leaf(Kind.INPUT, position, (value,)) for position, value in named.items()]
@@ -66,6 +67,8 @@ def _submission_leaves(inputs: RoundInputs, outcome: RoundOutcome) -> list[Leaf]
     for submission in inputs.submissions:
         update = submission.update
         leaves.append(update_leaf(update, submission.signature))
+        if submission.receipt is not None:
+            leaves.append(Leaf(Kind.RECEIPT, update.node, (submission.receipt,)))
         if submission.body is not None:
             fingerprint = outcome.inspections[update.node].fingerprint
             leaves.append(Leaf(Kind.BODY, update.node, (body_hash(submission.body), submission.salt, fingerprint)))

@@ -26,12 +26,16 @@ from protocol.verdicts import Reason, Verdict
 
 @dataclass(frozen=True)
 class Submission:
-    """What one node handed in: its signed Update and, if it came in time, the body (safetensors) with its salt."""
+    """What one node handed in: its signed Update and, if it came in time, the body (safetensors) with its salt.
+
+    `receipt` is the aggregator's signature that it holds the Update; None where it came by the chain.
+    """
 
     update: Update
     signature: bytes
     salt: bytes | None
     body: bytes | None
+    receipt: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class RoundInputs:
 
     `bound` is what the round was opened with; `submissions` ascend by node index and are all from nodes of `roster`;
     `parent_delta` is the parent's merged model minus its base (None for the first round); `reputation` by node index;
-    `seed` is the 32 bytes that the chain fixed at close.
+    `seed` is the 32 bytes that the chain fixed at close. `parent_reputation` is the root of the leaves that `reputation` was
+    read from, zero if there were none.
     """
 
     domain: Domain
@@ -56,6 +61,7 @@ class RoundInputs:
     root_set: Data
     reputation: Mapping[int, int]
     seed: bytes
+    parent_reputation: bytes = bytes(32)
 
 
 @dataclass(frozen=True)

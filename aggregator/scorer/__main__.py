@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 from aggregator.blobs import BlobStore
-from aggregator.errors import REFUSED_EXIT_CODE, BlobError
+from aggregator.errors import REFUSED_EXIT_CODE, AggregatorError
 from aggregator.scorer.attest import attest
-from aggregator.scorer.errors import ReplayError
-from learning.errors import LearningError
+from aggregator.scorer.errors import REFUSALS
 from ledger.client import LedgerClient
 from ledger.errors import LedgerError
 from ledger.wallet import Wallet, read_passphrase
@@ -33,11 +32,11 @@ def main() -> int:
     try:
         account = Wallet.open(given.keystore).unlock(read_passphrase(f"the scorer key {given.keystore}"))
         ledger = LedgerClient.open(given.rpc_url, given.chain_id, given.ledger)
-        signature = attest(ledger, BlobStore(given.blobs), given.round, given.evidence, account)
-    except (ReplayError, LearningError, ProtocolError) as error:
+        _, signature = attest(ledger, BlobStore(given.blobs), given.round, given.evidence, account)
+    except REFUSALS as error:
         print(f"round {given.round} does not replay: {error}", file=sys.stderr)
         return REFUSED_EXIT_CODE
-    except (BlobError, LedgerError) as error:
+    except (AggregatorError, LedgerError, ProtocolError) as error:
         print(f"round {given.round} could not be replayed: {error}", file=sys.stderr)
         return 1
     print(json.dumps({"signer": account.address, "signature": "0x" + signature.hex()}))

@@ -1,12 +1,25 @@
 """Why a scorer does not sign.
 
 AggregatorError
-└── ReplayError
-    ├── ReplayDifference     a replayed leaf differs from the published one
-    └── ChainDisagrees       the evidence contradicts what the chain says
+├── ReplayError               a round is not what its rules make of its inputs
+│   ├── ReplayDifference      a replayed leaf differs from the published one
+│   ├── ChainDisagrees        the evidence contradicts what the chain says
+│   └── BodyWithheld          a body that was forwarded in time is missing
+├── NothingToVerify           the round has no outcome (yet)
+└── ScorerHomeIncomplete      the scorer's directory is not there, or a setting is missing or malformed
 """
 
-from aggregator.errors import AggregatorError
+from pathlib import Path
+
+from aggregator.errors import AGGREGATOR_EXIT_CODES, AggregatorError
+from learning.errors import LEARNING_EXIT_CODES, LearningError
+from ledger.errors import LEDGER_EXIT_CODES
+from protocol.abi import to_json
+from protocol.errors import CommitmentError, EvidenceError, SignatureError
+from protocol.terminal import ExitCodes
+
+FAILED = 61
+"""Exit code of a verification that came to a verdict, and it is no."""
 
 
 class ReplayError(AggregatorError):
@@ -18,7 +31,7 @@ class ReplayDifference(ReplayError):
 
     def __init__(self, where: str, published: object, own: object) -> None:
         self.where, self.published, self.own = where, published, own
-        super().__init__(f"{where}: published {published}, replayed {own}")
+        super().__init__(f"{where}: published {_shown(published)}, replayed {_shown(own)}")
 
 
 class ChainDisagrees(ReplayError):
@@ -27,3 +40,42 @@ class ChainDisagrees(ReplayError):
     def __init__(self, what: str, evidence: object, chain: object) -> None:
         self.what, self.evidence, self.chain = what, evidence, chain
         super().__init__(f"{what}: the evidence has {evidence}, the chain says {chain}")
+
+
+class BodyWithheld(ReplayError):
+    """The evidence has no body for a commitment whose body this scorer forwarded in time."""
+
+    def __init__(self, round_number: int, node: int) -> None:
+        self.round, self.node = round_number, node
+        super().__init__(f"BODY leaf {node}: published no such leaf, but its body was forwarded to the aggregator in time")
+
+
+class NothingToVerify(AggregatorError):
+    """The round has no outcome that could be replayed."""
+
+    def __init__(self, round_number: int, state: str) -> None:
+        self.round, self.state = round_number, state
+        super().__init__(f"round {round_number} is {state}: there is an outcome to verify from its proposal on")
+
+
+class ScorerHomeIncomplete(AggregatorError):
+    """The scorer's directory lacks something, or scorer.toml has a bad value."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {what}; `fairshare scorer init` makes and completes the directory")
+
+
+def _shown(value: object) -> str:
+    return str(to_json(value)) if isinstance(value, bytes | tuple | int) else str(value)
+
+
+REFUSALS = (ReplayError, LearningError, EvidenceError, CommitmentError, SignatureError)
+"""What says no to a round, as opposed to not knowing."""
+
+SCORER_EXIT_CODES: ExitCodes = {
+    **LEDGER_EXIT_CODES,
+    **LEARNING_EXIT_CODES,
+    **AGGREGATOR_EXIT_CODES,
+    ScorerHomeIncomplete: 14,
+}

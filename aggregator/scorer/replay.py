@@ -6,6 +6,7 @@ published ones are used for everything derived from them; so an honest round rep
 
 from collections.abc import Mapping
 from dataclasses import fields
+from typing import NamedTuple
 
 from aggregator.evaluation.contributions.contribute import ContributionFigures
 from aggregator.evaluation.evidence import build_evidence, published_measurements
@@ -22,24 +23,33 @@ from protocol.update import body_hash, check_opening
 _MISSING = "no such leaf"
 
 
-def replay(inputs: RoundInputs, published: Evidence) -> RoundOutcome:
-    """Evaluate the round with the published figures and return its outcome, which equals the published one.
+class Margin(NamedTuple):
+    """How far a published figure of some sort was from this machine's own, at most, and how far it may be."""
 
-    Raises `ReplayDifference` naming the first leaf that differs with both values, `EvidenceError` if the leaves do not hash to
-    the header, `SignatureError` or `CommitmentError` for a submission that its node did not sign.
+    largest: int
+    tolerance: int
+
+
+Margins = Mapping[str, Margin]
+"""By the sort of figure: statistics, utility, standard_error."""
+
+
+def replay(inputs: RoundInputs, published: Evidence) -> tuple[RoundOutcome, Margins]:
+    """Evaluate the round with the published figures: its outcome, which equals the published one, and the tolerances used.
+
+    Raises `ReplayDifference` naming the first leaf that differs with both values, or the tree if its leaves agree and do not
+    hash to the header; `SignatureError` or `CommitmentError` for a submission that its node did not sign.
     """
     if published.header.federation != inputs.domain.separator:
-        # First of all: every leaf is hashed under the federation, so foreign evidence would look corrupt.
         raise ReplayDifference("header, federation", published.header.federation, inputs.domain.separator)
-    published.check_roots()
     check_submissions(inputs)
-    figures = published_measurements(published)
+    figures, tolerance = published_measurements(published), inputs.config.tolerance
     # Before the game: a wrong statistic may change who plays, and then nothing after it could be compared.
-    compare_statistics(figures.statistics, measure_submissions(inputs), inputs.config.tolerance.statistics)
+    statistics = compare_statistics(figures.statistics, measure_submissions(inputs), tolerance.statistics)
     outcome = evaluate_round(inputs, figures)
-    compare_contributions(figures.contributions, outcome.measured.contributions, outcome.denominator, inputs.config.tolerance)
+    margins = compare_contributions(figures.contributions, outcome.measured.contributions, outcome.denominator, tolerance)
     compare_evidence(published, build_evidence(inputs, outcome))
-    return outcome
+    return outcome, {"statistics": statistics, **margins}
 
 
 def check_submissions(inputs: RoundInputs) -> None:
@@ -65,25 +75,30 @@ def measure_submissions(inputs: RoundInputs) -> dict[int, Statistics]:
     return {node: measure(update) for node, update in found if update is not None}
 
 
-def compare_statistics(published: Mapping[int, Statistics], own: Mapping[int, Statistics], tolerance: int) -> None:
+def compare_statistics(published: Mapping[int, Statistics], own: Mapping[int, Statistics], tolerance: int) -> Margin:
     """The same nodes, and each statistic within the tolerance."""
+    largest = 0
     for node in sorted(published.keys() | own.keys()):
         if node not in published or node not in own:
             raise ReplayDifference(f"STATISTICS leaf {node}", published.get(node, _MISSING), own.get(node, _MISSING))
         for statistic, theirs, ours in zip(Statistic, published[node], own[node], strict=True):
-            _within(f"STATISTICS of node {node}, {statistic.name}", theirs, ours, tolerance)
+            largest = max(largest, _within(f"STATISTICS leaf {node}, {statistic.name}", theirs, ours, tolerance))
+    return Margin(largest, tolerance)
 
 
 def compare_contributions(
     published: ContributionFigures, own: ContributionFigures, denominator: int, tolerance: ToleranceSection
-) -> None:
+) -> dict[str, Margin]:
     """Each utility and standard error of the published ones is within its tolerance of the own one."""
+    utility = 0
     for (coalition, shard), theirs in published.utilities.items():
-        where = f"UTILITY of coalition {coalition:#x} on shard {shard}"
-        _within(where, theirs, own.utilities[coalition, shard], tolerance.utility)
+        where = f"UTILITY leaf of coalition {coalition:#x} on shard {shard}"
+        utility = max(utility, _within(where, theirs, own.utilities[coalition, shard], tolerance.utility))
+    error, bound = 0, tolerance.standard_error * denominator
     for node, theirs in published.standard_errors.items():
-        bound = tolerance.standard_error * denominator
-        _within(f"CONTRIBUTION of node {node}, standard error", theirs, own.standard_errors[node], bound)
+        where = f"CONTRIBUTION leaf {node}, standard error"
+        error = max(error, _within(where, theirs, own.standard_errors[node], bound))
+    return {"utility": Margin(utility, tolerance.utility), "standard_error": Margin(error, bound)}
 
 
 def compare_evidence(published: Evidence, own: Evidence) -> None:
@@ -94,6 +109,10 @@ def compare_evidence(published: Evidence, own: Evidence) -> None:
             if theirs.get(position) != ours.get(position):
                 where = f"{kind.name} leaf {position}"
                 raise ReplayDifference(where, _values(theirs.get(position)), _values(ours.get(position)))
+    for kind, promised, found in zip(Kind, published.header.roots, own.header.roots, strict=True):
+        if promised != found:
+            # The leaves are as they should be, but not those that were hashed: they were changed on their way here.
+            raise ReplayDifference(f"header, root of the {kind.name} leaves", promised, found)
     for entry in fields(Header):
         promised, found = getattr(published.header, entry.name), getattr(own.header, entry.name)
         if promised != found:
@@ -104,6 +123,7 @@ def _values(leaf: Leaf | None) -> object:
     return _MISSING if leaf is None else leaf.values
 
 
-def _within(where: str, published: int, own: int, tolerance: int) -> None:
-    if abs(published - own) > tolerance:
+def _within(where: str, published: int, own: int, tolerance: int) -> int:
+    if (difference := abs(published - own)) > tolerance:
         raise ReplayDifference(f"{where} (tolerance {tolerance})", published, own)
+    return difference

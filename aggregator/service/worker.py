@@ -13,11 +13,15 @@ import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aggregator.errors import EvaluationFailed
 from aggregator.service.records import RoundRecord, UpdateRecord
 from protocol.roster import RosterEntry
 from protocol.typed_data import Domain
+
+if TYPE_CHECKING:
+    from aggregator.assembly import SubmissionReference
 
 # The evaluation's sums are reproducible with one thread, and a round's coalitions are many small models anyway.
 _THREADS = 1
@@ -122,7 +126,7 @@ def evaluate(order: Order, blobs_directory: Path) -> Evaluated:
     """The pure core between two reads and two writes of blobs."""
     import torch
 
-    from aggregator.assembly import RoundReferences, SubmissionReference, assemble, write_evidence, write_model
+    from aggregator.assembly import RoundReferences, assemble, write_evidence, write_model
     from aggregator.blobs import BlobStore
     from aggregator.evaluation.evidence import build_evidence
     from aggregator.evaluation.round import evaluate_round
@@ -137,7 +141,7 @@ def evaluate(order: Order, blobs_directory: Path) -> Evaluated:
         round=order.found.number,
         bound=order.found.bound,
         roster=order.roster,
-        submissions=tuple(SubmissionReference(kept.update, kept.signature, kept.salt, kept.body_hash) for kept in order.updates),
+        submissions=tuple(_reference(kept) for kept in order.updates),
         seed=order.found.seed,
     )
     inputs = assemble(references, blobs)
@@ -156,3 +160,9 @@ def evaluate(order: Order, blobs_directory: Path) -> Evaluated:
         base_accuracy=base_right / samples,
         samples=samples,
     )
+
+
+def _reference(kept: UpdateRecord) -> "SubmissionReference":
+    from aggregator.assembly import SubmissionReference
+
+    return SubmissionReference(kept.update, kept.signature, kept.salt, kept.body_hash, kept.receipt)

@@ -39,6 +39,8 @@ def payload(kind: str, values: list) -> bytes:
     """abi.encode of an evidence leaf's payload fields."""
     if kind == "UPDATE":  # six static fields, then `bytes signature` at offset 7 words
         return b"".join(map(word, values[:6])) + word(7 * 32) + bytes_tail(values[6])
+    if kind == "RECEIPT":  # one `bytes`
+        return word(32) + bytes_tail(values[0])
     if kind == "STATISTICS":  # one int256[]
         return word(32) + words_tail(values[0])
     if kind == "UTILITY":  # bytes coalition, uint32 shard, int256 utility

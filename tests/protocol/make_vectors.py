@@ -111,7 +111,7 @@ def document() -> dict[str, Any]:
         "sum_tree": _sum_tree(),
         "evidence": {
             "format": formats.EVIDENCE,
-            "version": 1,
+            "version": 2,
             "federation": story.FEDERATION,
             "round": story.ROUND,
             "inputs": story.INPUTS,

@@ -155,6 +155,13 @@ def signed_update(node: int) -> list[Any]:
     return [*values, by_hand.sign(key(f"node {node}"), digest)]
 
 
+def receipt_for(node: int) -> bytes:
+    """The aggregator's signature that it holds a node's Update."""
+    leaf = by_hand.leaf(FEDERATION, 3, node, by_hand.payload("UPDATE", signed_update(node)))
+    digest = by_hand.signing_digest(FEDERATION, by_hand.struct_hash(TYPES["receipt"], [ROUND, node, leaf]))
+    return by_hand.sign(key("aggregator"), digest)
+
+
 def apportioned(bases: list[int], total: int) -> list[int]:
     """Largest remainder by exact fractions."""
     quotas = [Fraction(basis * total, sum(bases)) for basis in bases]
@@ -178,6 +185,7 @@ LEAVES: dict[str, dict[int, list[Any]]] = {
         2: [BASE_HASH],
         3: [PARENT_EVIDENCE],
         4: [ROOT_SET],
+        5: [stand_in("parent's reputation")],
         16: [SHARDS[0]],
         17: [SHARDS[1]],
     },
@@ -194,8 +202,9 @@ LEAVES: dict[str, dict[int, list[Any]]] = {
     "SCORE": {node: [SCORES[node]] for node in NODES},
     "REPUTATION": {0: [0], 5: [-3], 6: [1 << 40]},
     "MODEL": {0: [MERGED_HASH]},
+    "RECEIPT": {0: [receipt_for(0)], 5: [receipt_for(5)]},  # node 6 committed by the chain
 }
-KIND_NUMBERS = {kind: number for number, kind in enumerate(LEAVES, start=1)}
+KIND_NUMBERS = dict(zip(LEAVES, [*range(1, 12), 13], strict=True))
 DEPTHS = {kind: 20 if kind in {"INPUT", "UTILITY", "MODEL"} else 13 for kind in LEAVES}
 PAYLOADS = {kind: {at: by_hand.payload(kind, values) for at, values in found.items()} for kind, found in LEAVES.items()}
 HASHES = {
@@ -206,14 +215,14 @@ HASHES = {
 SUM_LEAVES = {node: (HASHES["CONTRIBUTION"][node], BASES[node]) for node in NODES}
 SUM_ROOT, TOTAL_BASIS = by_hand.sum_subtree(SUM_LEAVES, 13)
 ROOTS = [SUM_ROOT if kind == "CONTRIBUTION" else by_hand.subtree(HASHES[kind], DEPTHS[kind]) for kind in LEAVES]
-UPDATE_ROOT = ROOTS[KIND_NUMBERS["UPDATE"] - 1]
+UPDATE_ROOT = ROOTS[list(LEAVES).index("UPDATE")]
 
 CLOSE_BLOCK_HASH = stand_in("the close block")
 SEED = keccak(FEDERATION + word(ROUND) + UPDATE_ROOT + CLOSE_BLOCK_HASH)
 
 UTILITY_EMPTY, UTILITY_ALL, DENOMINATOR, CODE_VERSION = -(1 << 70), 1 << 71, 6, stand_in("code version")
 EVIDENCE_ROOT = keccak(
-    word(1)
+    word(2)
     + FEDERATION
     + word(ROUND)
     + INPUTS

@@ -30,12 +30,13 @@ from learning.source import TaskSource, read_task_source
 from learning.task import Task
 from learning.training import train
 from protocol.config import FederationConfig, parse_config
+from protocol.evidence import update_leaf
 from protocol.inputs import BoundInputs
 from protocol.parameters import Parameters, encode_parameters, model_hash
 from protocol.roster import RosterEntry
-from protocol.typed_data import Domain, Update
+from protocol.typed_data import Domain, Receipt, Update
 from protocol.update import body_hash, commitment
-from tests.support.chain import CONFIG
+from tests.support.chain import CONFIG, account
 
 DOMAIN = Domain(31337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
 ROUND = 7
@@ -128,7 +129,7 @@ def store(inputs: RoundInputs, source: TaskSource, blobs: BlobStore) -> RoundRef
         hashed = None if one.body is None else body_hash(one.body)
         if one.body is not None and hashed is not None:
             blobs.put(hashed, one.body)
-        references.append(SubmissionReference(one.update, one.signature, one.salt, hashed))
+        references.append(SubmissionReference(one.update, one.signature, one.salt, hashed, one.receipt))
     return RoundReferences(inputs.domain, inputs.round, inputs.bound, inputs.roster, tuple(references), inputs.seed)
 
 
@@ -189,4 +190,6 @@ def _submission(bound: BoundInputs, node: int, sent: Sent) -> Submission:
     # A node that never reveals has committed to something all the same.
     committed = commitment(DOMAIN.separator, ROUND, node, salt, body_hash(body or b""))
     update = Update(ROUND, bound.digest(), node, bound.base_model, committed, sent.samples)
-    return Submission(update, update.sign(DOMAIN, node_key(node)), None if body is None else salt, body)
+    signature = update.sign(DOMAIN, node_key(node))
+    receipt = Receipt(ROUND, node, update_leaf(update, signature).hash(DOMAIN.separator)).sign(DOMAIN, account("aggregator"))
+    return Submission(update, signature, None if body is None else salt, body, receipt)

@@ -35,7 +35,7 @@ def evidence(inputs: RoundInputs, outcome: RoundOutcome) -> Evidence:
 def test_every_kind_of_leaf_is_there(evidence: Evidence) -> None:
     found = Counter(leaf.kind for leaf in evidence.leaves)
     assert found == {
-        Kind.INPUT: 5 + 2,
+        Kind.INPUT: 6 + 2,
         Kind.ROSTER: 7,
         Kind.UPDATE: 7,
         Kind.BODY: 6,
@@ -46,6 +46,7 @@ def test_every_kind_of_leaf_is_there(evidence: Evidence) -> None:
         Kind.SCORE: 7,
         Kind.REPUTATION: 8,
         Kind.MODEL: 1,
+        Kind.RECEIPT: 7,
     }
 
 

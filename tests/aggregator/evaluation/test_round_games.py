@@ -74,7 +74,7 @@ def test_a_merged_model_that_cannot_be_scored_does_not_become_the_base() -> None
     assert (outcome.utility_all, any(outcome.scores)) == (0, False)
     assert (outcome.model_hash, model_hash(outcome.merged)) == (inputs.bound.base_model, inputs.bound.base_model)
     assert contributions(outcome)[0] < 0
-    assert replay(inputs, build_evidence(inputs, outcome)).model_hash == outcome.model_hash
+    assert replay(inputs, build_evidence(inputs, outcome))[0].model_hash == outcome.model_hash
     following = make_round(federation(Rooted(3), outcome.merged), [unit(0, 3), unit(1, 3)])
     assert any(evaluate_round(following).scores)
 
@@ -125,7 +125,7 @@ def test_whatever_nodes_send_a_round_ends_by_its_laws_and_replays(sent: dict[int
     check_laws(outcome)
     evidence = build_evidence(inputs, outcome)
     evidence.check_roots()
-    assert outcome_of(replay(inputs, evidence)) == outcome_of(outcome)
+    assert outcome_of(replay(inputs, evidence)[0]) == outcome_of(outcome)
     assert all(node.reason is not Reason.NO_CHANGE or not node.contribution for node in outcome.nodes)
 
 

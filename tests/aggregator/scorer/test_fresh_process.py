@@ -1,4 +1,4 @@
-"""An honest round replays in processes of their own, from blobs alone, on any number of threads."""
+"""An honest round replays in processes of their own, from blobs alone, whatever float arithmetic the machine offers."""
 
 import os
 import pickle
@@ -25,27 +25,49 @@ from aggregator.blobs import BlobStore
 from aggregator.evaluation.evidence import build_evidence
 from aggregator.scorer.replay import replay
 
+from learning import evaluator
+
 directory, root, threads = Path(sys.argv[1]), bytes.fromhex(sys.argv[2]), int(sys.argv[3])
 torch.set_num_threads(threads)
+evaluator._BATCH = int(sys.argv[4])
 blobs = BlobStore(directory / "blobs")
 inputs = assemble(pickle.loads((directory / "references").read_bytes()), blobs)
-outcome = replay(inputs, read_evidence(root, blobs))
+outcome, _ = replay(inputs, read_evidence(root, blobs))
 print(build_evidence(inputs, outcome).header.root().hex())
 """
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_round_replays_in_a_fresh_process(tmp_path: Path, threads: int) -> None:
-    blobs = BlobStore(tmp_path / "blobs")
+SETTINGS = {
+    "one-thread": (1, 1024, {}),
+    "two-threads": (2, 1024, {}),
+    "small-chunks": (1, 37, {}),
+    "mkl-compatible": (1, 1024, {"MKL_CBWR": "COMPATIBLE"}),
+    "no-vector-units": (1, 1024, {"ATEN_CPU_CAPABILITY": "default"}),
+    "all-at-once": (2, 64, {"MKL_CBWR": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}),
+}
+"""Threads, chunk size, environment."""
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A directory with an evaluated round's blobs and references, and the root of its evidence."""
+    directory = tmp_path_factory.mktemp("published")
+    blobs = BlobStore(directory / "blobs")
     sent = [honest(part) for part in range(1, 7)] + [Sent(filled(0)), Sent(filled(np.nan)), Sent(None)]
     inputs = digits_round(sent, shards=2)
     references = store(inputs, read_task_source("digits"), blobs)
-    (tmp_path / "references").write_bytes(pickle.dumps(references))
-    root = write_evidence(build_evidence(inputs, evaluate_round(inputs)), blobs).hex()
+    (directory / "references").write_bytes(pickle.dumps(references))
+    return directory, write_evidence(build_evidence(inputs, evaluate_round(inputs)), blobs).hex()
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_round_replays_in_a_fresh_process(published: tuple[Path, str], setting: str) -> None:
+    directory, root = published
+    threads, chunk, environment = SETTINGS[setting]
     finished = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT, str(tmp_path), root, str(threads)],
+        [sys.executable, "-W", "error", "-c", SCRIPT, str(directory), root, str(threads), str(chunk)],
         cwd=Path(__file__).parents[3],
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        env={**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), **environment},
         capture_output=True,
         text=True,
         check=False,

@@ -60,12 +60,13 @@ def other(value: object) -> object:
 
 
 def test_honest_evidence_replays(inputs: RoundInputs, evidence: Evidence) -> None:
-    outcome = replay(inputs, evidence)
+    outcome, margins = replay(inputs, evidence)
     assert build_evidence(inputs, outcome) == evidence
+    assert {name: margin.largest for name, margin in margins.items()} == {"statistics": 0, "utility": 0, "standard_error": 0}
 
 
 def test_the_order_of_the_leaves_in_the_bundle_means_nothing(inputs: RoundInputs, evidence: Evidence) -> None:
-    assert replay(inputs, rebuilt(evidence, evidence.leaves[::-1])).nodes == replay(inputs, evidence).nodes
+    assert replay(inputs, rebuilt(evidence, evidence.leaves[::-1]))[0].nodes == replay(inputs, evidence)[0].nodes
 
 
 EXACT_AND_DERIVED = [
@@ -82,6 +83,8 @@ EXACT_AND_DERIVED = [
     (Kind.REPUTATION, 1, "reputation"),
     (Kind.REPUTATION, 2, "reputation"),
     (Kind.MODEL, 0, "hash"),
+    (Kind.RECEIPT, 3, "signature"),
+    (Kind.INPUT, 5, "hash"),
 ]
 
 
@@ -112,7 +115,7 @@ def test_a_leaf_left_out_is_named(inputs: RoundInputs, evidence: Evidence, kind:
 
 
 def test_a_leaf_too_many_is_named(inputs: RoundInputs, evidence: Evidence) -> None:
-    with pytest.raises(ReplayDifference, match=r"SCORE leaf 9: published \(5,\), replayed no such leaf"):
+    with pytest.raises(ReplayDifference, match=r"SCORE leaf 9: published \['5'\], replayed no such leaf"):
         replay(inputs, rebuilt(evidence, (*evidence.leaves, Leaf(Kind.SCORE, 9, (5,)))))
 
 
@@ -143,15 +146,16 @@ def test_a_statistic_may_differ_by_its_tolerance(inputs: RoundInputs, evidence: 
     changed = altered(evidence, Kind.STATISTICS, 3, lambda values: {"values": (values["values"][0] + by,)})
     changed = follow(inputs, changed)
     if abs(by) <= TOLERANCES["statistics"]:
-        replay(inputs, changed)
+        _, margins = replay(inputs, changed)
+        assert margins["statistics"] == (abs(by), TOLERANCES["statistics"])
     else:
-        with pytest.raises(ReplayDifference, match=r"STATISTICS of node 3, NORM \(tolerance 16\)"):
+        with pytest.raises(ReplayDifference, match=r"STATISTICS leaf 3, NORM \(tolerance 16\)"):
             replay(inputs, changed)
 
 
 def test_a_statistic_that_changes_who_plays_is_named_all_the_same(inputs: RoundInputs, evidence: Evidence) -> None:
     changed = altered(evidence, Kind.STATISTICS, 3, lambda _: {"values": (1 << 60,)})
-    with pytest.raises(ReplayDifference, match="STATISTICS of node 3, NORM"):
+    with pytest.raises(ReplayDifference, match="STATISTICS leaf 3, NORM"):
         replay(inputs, changed)
 
 
@@ -161,12 +165,13 @@ def test_a_utility_may_differ_by_its_tolerance(inputs: RoundInputs, evidence: Ev
     changed = altered(evidence, Kind.UTILITY, position, lambda values: {"utility": values["utility"] + by})
     changed = follow(inputs, changed)
     if abs(by) <= TOLERANCES["utility"]:
-        outcome = replay(inputs, changed)
+        outcome, margins = replay(inputs, changed)
+        assert margins["utility"].largest == abs(by)
         assert sum(node.contribution for node in outcome.nodes) == outcome.denominator * (
             changed.header.utility_all - changed.header.utility_empty
         )
     else:
-        with pytest.raises(ReplayDifference, match=r"UTILITY of coalition .* on shard 0 \(tolerance 64\)"):
+        with pytest.raises(ReplayDifference, match=r"UTILITY leaf of coalition .* on shard 0 \(tolerance 64\)"):
             replay(inputs, changed)
 
 
@@ -180,7 +185,7 @@ def test_a_standard_error_may_differ_by_its_tolerance_times_the_denominator(
     if abs(by) <= 60 * TOLERANCES["standard_error"]:
         replay(inputs, changed)
     else:
-        with pytest.raises(ReplayDifference, match=r"CONTRIBUTION of node 3, standard error \(tolerance 6000\)"):
+        with pytest.raises(ReplayDifference, match=r"CONTRIBUTION leaf 3, standard error \(tolerance 6000\)"):
             replay(inputs, changed)
 
 
@@ -202,13 +207,13 @@ def test_a_lie_in_the_header_is_named(inputs: RoundInputs, evidence: Evidence, n
 def test_leaves_that_do_not_hash_to_the_header_are_named(inputs: RoundInputs, evidence: Evidence, kind: Kind) -> None:
     roots = list(evidence.header.roots)
     roots[list(Kind).index(kind)] = bytes(32)
-    with pytest.raises(EvidenceError, match=f"the {kind.name} leaves hash to"):
+    with pytest.raises(ReplayDifference, match=f"root of the {kind.name} leaves"):
         replay(inputs, replace(evidence, header=replace(evidence.header, roots=tuple(roots))))
 
 
 def test_bases_that_do_not_sum_to_the_header_are_found(inputs: RoundInputs, evidence: Evidence) -> None:
     lie = replace(evidence.header, total_basis=evidence.header.total_basis + 1)
-    with pytest.raises(EvidenceError, match="score bases sum to"):
+    with pytest.raises(ReplayDifference, match="header, total_basis"):
         replay(inputs, replace(evidence, header=lie))
 
 

@@ -1,0 +1,193 @@
+"""`fairshare scorer`: replay rounds from their evidence, and sign those that replay.
+
+Whatever is heavy (torch, web3) is imported by the command that needs it.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from aggregator.scorer.errors import FAILED, REFUSALS, SCORER_EXIT_CODES
+from protocol.terminal import emit, expecting, note, plain, table, working
+
+if TYPE_CHECKING:
+    from aggregator.scorer.gathering import Gathering
+
+app = typer.Typer(no_args_is_help=True, help="A scorer: replay rounds from their evidence, and sign those that replay.")
+
+Home = Annotated[
+    Path, typer.Option("--home", envvar="FAIRSHARE_SCORER_HOME", file_okay=False, help="The scorer's directory; default: here.")
+]
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The scorer's directory.", file_okay=False)]
+Round = Annotated[int, typer.Argument(metavar="ROUND", min=1, help="Number of the round.")]
+From = Annotated[
+    list[str] | None,
+    typer.Option("--from", metavar="URL|DIR", help="Where evidence is had from; default: the mirrors of scorer.toml."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+PassphraseFile = Annotated[
+    Path | None, typer.Option(help="File with the keystore's passphrase; else FAIRSHARE_PASSPHRASE_FILE, or a prompt.")
+]
+RpcUrl = Annotated[str | None, typer.Option(envvar="FAIRSHARE_RPC_URL", help="Node of the chain; default: the local chain.")]
+ChainId = Annotated[int | None, typer.Option(min=1, help="Id that the chain must have; default: the local chain's.")]
+Ledger = Annotated[str | None, typer.Option(metavar="ADDRESS", help="The federation's RoundLedger.")]
+
+_expecting = expecting(SCORER_EXIT_CODES)
+
+
+@app.command()
+@_expecting
+def init(
+    directory: Directory,
+    ledger: Ledger = None,
+    mirror: Annotated[list[str] | None, typer.Option(metavar="URL", help="The aggregator, then other scorers.")] = None,
+    rpc_url: RpcUrl = None,
+    chain_id: ChainId = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Make the scorer's directory: its key and scorer.toml. The address is printed for the federation's founder or admin.
+
+    May be repeated: the key is never touched, and what is not given again stays as it was. The key can be made first, and
+    --ledger given once the federation is deployed.
+
+    Example: fairshare scorer init ./scorer --ledger 0x… --mirror http://aggregator:8700
+    """
+    from aggregator.scorer.home import ScorerHome, ScorerSettings
+    from ledger.places import LOCAL_CHAIN_ID, LOCAL_RPC_URL
+    from ledger.wallet import Wallet, read_passphrase
+
+    home = ScorerHome(directory)
+    if home.key.exists():
+        wallet = Wallet.open(home.key)
+    else:
+        wallet = Wallet.create(home.key, read_passphrase(f"the key in {directory / 'keys'}", passphrase_file, confirm=True))
+    given = {"ledger": ledger, "mirrors": mirror, "rpc_url": rpc_url, "chain_id": chain_id}
+    wished = {key: value for key, value in given.items() if value is not None}
+    if home.settings_file.exists():
+        before = home.settings().model_dump()
+    else:
+        before = {"rpc_url": LOCAL_RPC_URL, "chain_id": LOCAL_CHAIN_ID}
+    ready = "ledger" in {**before, **wished}
+    if ready:
+        home.write_settings(ScorerSettings(**{**before, **wished}))
+
+    def show() -> None:
+        print(f"scorer {wallet.address} in {directory}")
+        note("Next: the founder names it (`fairshare aggregator init … --scorer ADDRESS`), or the admin announces it.")
+        if not ready:
+            note(f"Then: `fairshare scorer init {directory} --ledger ADDRESS --mirror URL`")
+
+    emit({"scorer": wallet.address, "ready": ready}, as_json, show)
+
+
+@app.command()
+@_expecting
+def verify(
+    number: Round,
+    sources: From = None,
+    quick: Annotated[
+        int | None, typer.Option(min=1, metavar="K", help="Recompute K leaves drawn now instead of all; hashes are all checked.")
+    ] = None,
+    home: Home = Path(),
+    ledger: Ledger = None,
+    rpc_url: RpcUrl = None,
+    chain_id: ChainId = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Replay a round and say PASS, or FAIL with the first leaf that differs and both values. Runs the task's code.
+
+    Nothing but the chain is trusted. With --ledger no scorer directory is needed; evidence from a URL is given to scorers only.
+    Exit code 0: PASS. 61: FAIL. Others: it could not be told.
+
+    Example: fairshare scorer verify 3 --from http://aggregator:8700 --home ./scorer
+    """
+    from aggregator.scorer.verify import verify as replayed
+
+    with _gathering(home, sources, ledger, rpc_url, chain_id, passphrase_file) as gathering:
+        try:
+            with working(f"replaying round {number}", as_json):
+                verified = replayed(gathering.ledger, gathering.blobs, number, gathering.claimed(number), quick)
+        except REFUSALS as refusal:
+            _failed(number, refusal, as_json)
+
+    def show() -> None:
+        print(f"PASS  round {number}, evidence 0x{verified.evidence.header.root().hex()}")
+        table(("figure", "largest difference", "tolerance"), [(name, *margin) for name, margin in verified.margins.items()])
+        if verified.drawn:
+            print("recomputed: " + ", ".join(verified.drawn))
+
+    result = {
+        "round": number,
+        "result": "PASS",
+        "evidence_root": "0x" + verified.evidence.header.root().hex(),
+        "leaves": len(verified.evidence.leaves),
+        "margins": {name: {"largest": str(m.largest), "tolerance": str(m.tolerance)} for name, m in verified.margins.items()},
+        "recomputed": list(verified.drawn),
+    }
+    emit(result, as_json, show)
+
+
+@app.command()
+@_expecting
+def attest(
+    number: Round, sources: From = None, home: Home = Path(), passphrase_file: PassphraseFile = None, as_json: Json = False
+) -> None:
+    """Replay a closed round, sign its outcome, and hand the signature to the aggregator and the other scorers.
+
+    Exit code 61, and no signature, if the round does not replay.
+
+    Example: fairshare scorer attest 3 --home ./scorer
+    """
+    from aggregator.scorer.attesting import Attesting
+
+    with _gathering(home, sources, None, None, None, passphrase_file) as gathering:
+        try:
+            with working(f"replaying round {number}", as_json):
+                signature, told = Attesting(gathering).attest(number)
+        except REFUSALS as refusal:
+            _failed(number, refusal, as_json)
+    result = {"round": number, "result": "PASS", "signature": "0x" + signature.hex(), "told": list(told)}
+    emit(result, as_json, lambda: print(f"signed round {number}; told {', '.join(told) or 'nobody: no mirror could be reached'}"))
+
+
+def _failed(number: int, refusal: Exception, as_json: bool) -> NoReturn:
+    result = {"round": number, "result": "FAIL", "where": getattr(refusal, "where", None), "sentence": str(refusal)}
+    emit(result, as_json, lambda: print(plain(f"FAIL  round {number}: {refusal}")))
+    sys.exit(FAILED)
+
+
+@contextmanager
+def _gathering(
+    home: Path,
+    sources: list[str] | None,
+    ledger: str | None,
+    rpc_url: str | None,
+    chain_id: int | None,
+    passphrase_file: Path | None,
+) -> Iterator["Gathering"]:
+    """The chain and the sources that a command works with."""
+    from aggregator.scorer.gathering import gather
+    from aggregator.scorer.home import ScorerHome, ScorerSettings
+    from ledger.places import LOCAL_CHAIN_ID, LOCAL_RPC_URL
+    from ledger.wallet import Wallet, read_passphrase
+
+    with ExitStack() as stack:
+        place = ScorerHome(home)
+        if ledger is None:
+            settings, blobs = place.settings(), place.blobs_directory
+        else:
+            url, chain = rpc_url or LOCAL_RPC_URL, chain_id or LOCAL_CHAIN_ID
+            settings = ScorerSettings(ledger=ledger, rpc_url=url, chain_id=chain)
+            blobs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fairshare-verify-")))
+        places = list(sources or settings.mirrors)
+        account = None
+        if place.key.exists() and (sources is None or any("://" in each for each in places)):
+            account = Wallet.open(place.key).unlock(read_passphrase(f"the key {place.key}", passphrase_file))
+        yield stack.enter_context(gather(place, settings, places, blobs, account))

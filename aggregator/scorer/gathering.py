@@ -1,0 +1,57 @@
+"""What a scorer works with: the chain, the mirrors that it asks and tells, its key, and the blobs that it gathers."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from eth_account.signers.local import LocalAccount
+
+from aggregator.scorer.home import ScorerHome, ScorerSettings
+from aggregator.scorer.sources import Directory, GatheredBlobs, MirrorSource
+from ledger.client import LedgerClient
+from protocol.client import FederationClient
+from protocol.errors import ServiceError
+from protocol.requests import RequestSigner
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """`mirrors` in the order of scorer.toml: the aggregator first. `account` is None where nothing is signed."""
+
+    home: ScorerHome
+    settings: ScorerSettings
+    ledger: LedgerClient
+    blobs: GatheredBlobs
+    mirrors: tuple[FederationClient, ...]
+    account: LocalAccount | None
+
+    def claimed(self, number: int) -> bytes | None:
+        """The root of the evidence that some mirror claims for a round that is not proposed yet; None if none does."""
+        if any(self.ledger.round(number).evidence_root):
+            return None
+        for mirror in self.mirrors:
+            try:
+                return mirror.attestations(number).evidence_root
+            except ServiceError:
+                continue
+        return None
+
+
+@contextmanager
+def gather(
+    home: ScorerHome, settings: ScorerSettings, places: Sequence[str], blobs: Path, account: LocalAccount | None
+) -> Iterator[Gathering]:
+    """Open the chain and every place, a URL or a directory, that evidence is had from."""
+    ledger = settings.open_ledger()
+    signer = None if account is None else RequestSigner(ledger.domain, account)
+    with ExitStack() as stack:
+        mirrors: list[FederationClient] = []
+        sources: list[Directory | MirrorSource] = []
+        for place in places:
+            if "://" in place:
+                mirrors.append(stack.enter_context(FederationClient(place, signer=signer)))
+                sources.append(MirrorSource(mirrors[-1]))
+            else:
+                sources.append(Directory(Path(place)))
+        yield Gathering(home, settings, ledger, GatheredBlobs(blobs, sources), tuple(mirrors), account)
