@@ -7,7 +7,7 @@ LearningError
 ├── DataError                data that nothing can be trained or evaluated on
 │   └── UnknownSourceError   the task has no data under this name
 ├── ParameterError           tensors that do not fit the model
-│   └── UnsupportedStateError  the model keeps state that cannot be averaged yet
+│   └── UnsupportedStateError  the model keeps state that can neither be averaged nor stay as it is
 ├── RecipeError              a training setting out of its range
 └── TrainingError            training ran, and did not give a usable update
 """
@@ -55,14 +55,13 @@ class ParameterError(LearningError, ValueError):
 
 
 class UnsupportedStateError(ParameterError):
-    """The model keeps a tensor that cannot be averaged yet."""
+    """The model keeps a tensor that can neither be averaged nor stay what it is."""
 
     def __init__(self, name: str, found: str) -> None:
         self.name, self.found = name, found
         super().__init__(
-            f"the model's state {name!r} is {found}, but only float32 tensors are supported: "
-            "cast the model with .float(), and replace batch normalisation, which counts batches in an integer, "
-            "by GroupNorm, LayerNorm or BatchNorm with track_running_stats=False"
+            f"the model's state {name!r} is {found}: cast the model with .float() and keep it on the CPU, "
+            "and fill integer buffers with constants"
         )
 
 

@@ -1,6 +1,13 @@
 """Between a torch module and the named float32 arrays that every other part of fairshare calls a model.
 
-Names and order are those of `state_dict()`: parameters and persistent buffers, in the order of declaration.
+Of a module's `state_dict()`, in the order of declaration:
+
+- every float32 tensor *travels*: trained and frozen weights, and buffers such as the running mean and variance of batch
+  normalisation. All of them are averaged alike, with the weights of the merge. A convex mean of variances is one, so every
+  coalition's model is sound.
+- integer and boolean tensors *stay*: position numbers, masks, the count of batches that batch normalisation keeps. They are
+  part of the architecture. What `task.model()` makes of them holds everywhere, and what training does to them ends with it.
+- anything else is refused: other floats, which would be rounded on the way, and state that is no tensor.
 """
 
 import numpy as np
@@ -13,14 +20,22 @@ from learning.errors import ParameterError, UnsupportedStateError
 from learning.task import Task
 from protocol.parameters import Parameters
 
+_SEEDS = 1 << 64
+
 
 def initial_parameters(task: Task, seed: int) -> Parameters:
     """The model of round 0: the weights that `task.model()` draws under `seed`.
 
-    Raises `TaskError`, or `UnsupportedStateError` if the model keeps anything but float32 tensors.
+    Raises `TaskError`, `UnsupportedStateError` if the model keeps state that can neither travel nor stay.
     """
     with seeded(seed):
-        return to_parameters(new_module(task))
+        module = new_module(task)
+    with seeded((seed + 1) % _SEEDS):
+        other = new_module(task).state_dict()
+    for name, tensor in module.state_dict().items():
+        if _stays(tensor) and not (name in other and torch.equal(tensor, other[name])):
+            raise UnsupportedStateError(name, "drawn at random and not averaged, so that every party would have another")
+    return to_parameters(module)
 
 
 def to_parameters(module: nn.Module) -> dict[str, NDArray[np.float32]]:
@@ -34,11 +49,11 @@ def load_into(module: nn.Module, parameters: Parameters) -> None:
 
 
 def state_views(module: nn.Module) -> dict[str, NDArray[np.float32]]:
-    """The module's state as arrays that share its memory: writing to one writes to the module.
+    """The part of the module's state that travels, as arrays that share its memory: writing to one writes to the module.
 
     Raises `UnsupportedStateError` and `ParameterError` as `to_parameters` does.
     """
-    state = module.state_dict()
+    state = {name: tensor for name, tensor in module.state_dict().items() if not _stays(tensor)}
     if not state:
         raise ParameterError(f"the model {type(module).__name__} has no parameters: there is nothing to train")
     return {name: _view(name, tensor) for name, tensor in state.items()}
@@ -56,6 +71,10 @@ def write_views(views: dict[str, NDArray[np.float32]], parameters: Parameters) -
             )
     for name, array in parameters.items():
         np.copyto(views[name], array)
+
+
+def _stays(tensor: object) -> bool:
+    return isinstance(tensor, Tensor) and not tensor.is_floating_point() and not tensor.is_complex()
 
 
 def _view(name: str, tensor: object) -> NDArray[np.float32]:

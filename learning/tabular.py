@@ -21,12 +21,9 @@ from torch.nn import functional
 
 from learning.data import Data
 from learning.errors import DataError
-from learning.partition import even_shares, parse_share
 from learning.scores import clipped_squared_error, soft_accuracy
 from learning.table import Kind, read_columns
 from learning.task import Task
-
-_SHARES_SEED = 1
 
 _WORTHLESS = 9.0
 """Squared error, in squared scales of the label, at which a prediction scores 0: three standard deviations of the table."""
@@ -121,17 +118,9 @@ class TabularTask(Task):
         """The table at a path, or a share of it. Raises `DataError` for one that has not all columns, or what cannot be."""
         if not source:
             raise DataError("no table is named: give the path of a CSV or Parquet file (--data)")
-        name, _, share_text = source.partition("#")
-        share = parse_share(share_text)
-        if share_text and share is None:
-            raise DataError(f"{share_text!r} is no share: write 3/8 for the third of eight, or 3/8 iid")
+        name, _, share = source.partition("#")
         read = read_columns(Path(name), {column.name: column.kind for column in (*self.columns, self.label)})
-        data = Data(torch.from_numpy(self._features(read)), self._targets(name, read[self.label.name]))
-        if share is None:
-            return data
-        if share.even:
-            return data.take(even_shares(len(data), share.parts, _SHARES_SEED)[share.number - 1])
-        return self.split(data, share.parts, _SHARES_SEED)[share.number - 1]
+        return self.share(Data(torch.from_numpy(self._features(read)), self._targets(name, read[self.label.name])), share)
 
     def _features(self, read: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         # Column by column, so that numbers stay numbers: one array of both would hold objects.

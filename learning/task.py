@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from learning.data import Data
-from learning.errors import TaskError
-from learning.partition import dirichlet_shares, even_shares
+from learning.errors import DataError, TaskError
+from learning.partition import dirichlet_shares, even_shares, parse_share
 
 _SKEW = 0.5
+_SHARES_SEED = 1
 
 
 class Task(ABC):
@@ -18,9 +19,9 @@ class Task(ABC):
     Nodes train with it, the aggregator and the scorers evaluate with it, so all must read the same code: its source hash is
     in the federation's contract. It is constructed without arguments, holds no state that changes, and obeys these laws:
 
-    `model`    a new module at every call, always the same architecture, on the CPU, float32 state only. Its initial weights
-               may be drawn at random; the caller has seeded torch. Sample i of the output depends on sample i of the
-               input alone in evaluation mode.
+    `model`    a new module at every call, always the same architecture, on the CPU. Its float32 state is what travels and
+               is averaged, and may be drawn at random: the caller has seeded torch. Integer state stays as it is made here,
+               always the same. Sample i of the output depends on sample i of the input alone in evaluation mode.
     `loss`     a scalar, the mean over the batch, differentiable: what nodes minimise.
     `score`    one number per sample in [0, 1], higher is better: **what contributions are paid on**. Depends on nothing but
                its arguments, so that every scorer gets the same. Helpers: `learning.scores`.
@@ -104,3 +105,18 @@ class Task(ABC):
         else:
             shares = even_shares(len(data), parts, seed)
         return tuple(data.take(share) for share in shares)
+
+    def share(self, data: Data, text: str) -> Data:
+        """The share of `data` that `text` names: "3/8" is the third of eight as `split` makes them, "3/8 iid" of eight even
+        ones, "" all of it. For `load`, so that one file can stand for the data of many nodes.
+
+        Raises `DataError` for anything else, and for more shares than samples.
+        """
+        if not text:
+            return data
+        share = parse_share(text)
+        if share is None:
+            raise DataError(f"{text!r} is no share: write 3/8 for the third of eight, or 3/8 iid for one of eight even ones")
+        if share.even:
+            return data.take(even_shares(len(data), share.parts, _SHARES_SEED)[share.number - 1])
+        return self.split(data, share.parts, _SHARES_SEED)[share.number - 1]

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from learning.calls import calling, forward, loss_of, new_module, seeded
 from learning.data import Data
@@ -48,10 +49,10 @@ def train(
         module = new_module(task).train()
         load_into(module, base)
         optimizer = _optimizer(module, recipe)
-        steps = recipe.epochs * math.ceil(len(data) / recipe.batch_size)
+        steps = recipe.epochs * len(_batches(module, torch.arange(len(data)), recipe.batch_size))
         step = 0
         for _ in range(recipe.epochs):
-            for batch in torch.split(torch.randperm(len(data)), recipe.batch_size):
+            for batch in _batches(module, torch.randperm(len(data)), recipe.batch_size):
                 optimizer.zero_grad()
                 outputs = forward(task, module, data.features[batch])
                 loss = loss_of(task, outputs, data.targets[batch])
@@ -71,6 +72,17 @@ def train(
         if not np.isfinite(array).all():
             raise TrainingError(f"tensor {name!r} is not finite after training: {_DIVERGED}")
     return update
+
+
+def _batches(module: nn.Module, order: Tensor, size: int) -> list[Tensor]:
+    """The samples of an epoch by batches; a last one of a single sample joins the batch before it if the model normalises.
+
+    Batch normalisation takes statistics over a batch, and one sample has none.
+    """
+    batches = list(torch.split(order, size))
+    if len(batches) > 1 and len(batches[-1]) == 1 and any(isinstance(part, _BatchNorm) for part in module.modules()):
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
 
 
 def try_out(task: Task, parameters: Parameters, data: Data, recipe: Recipe) -> None:

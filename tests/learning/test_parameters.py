@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -78,19 +80,59 @@ def test_float32_buffers_belong_to_the_model_and_layer_norm_is_supported() -> No
 @pytest.mark.parametrize(
     ("module", "name", "found"),
     [
-        (nn.BatchNorm1d(2), "num_batches_tracked", "torch.int64"),
         (nn.Linear(2, 2).double(), "weight", "torch.float64"),
         (nn.Linear(2, 2).half(), "weight", "torch.float16"),
         (_Extra(2, 2), "_extra_state", "a str"),
         (nn.Linear(2, 2, device="meta"), "weight", "meta"),
     ],
-    ids=["batch norm", "float64", "float16", "extra state", "meta"],
+    ids=["float64", "float16", "extra state", "meta"],
 )
 def test_state_that_cannot_be_averaged_is_named(module: nn.Module, name: str, found: str) -> None:
-    with pytest.raises(UnsupportedStateError, match="only float32 tensors") as caught:
+    with pytest.raises(UnsupportedStateError, match="cast the model with") as caught:
         initial_parameters(_Model(module), 1)
     assert caught.value.name == name
     assert found in caught.value.found
+
+
+def test_running_statistics_travel_and_the_count_of_batches_stays() -> None:
+    module = nn.BatchNorm1d(2)
+    names = ["weight", "bias", "running_mean", "running_var"]
+    assert list(initial_parameters(_Model(module), 1)) == names
+    module.num_batches_tracked.add_(5)  # type: ignore[operator] # a buffer
+    load_into(module, {name: np.full(2, 3, np.float32) for name in names})
+    assert module.num_batches_tracked == 5
+    assert module.running_var.tolist() == [3, 3]  # type: ignore[union-attr] # a buffer
+
+
+class _Indexed(nn.Linear):
+    """Keeps integers and truth values beside its weights."""
+
+    def __init__(self, positions: torch.Tensor) -> None:
+        super().__init__(2, 2)
+        self.register_buffer("positions", positions)
+        self.register_buffer("mask", torch.tensor([True, False]))
+
+
+class _Built(Line):
+    def __init__(self, build: Callable[[], nn.Module]) -> None:
+        self.build = build
+
+    def model(self) -> nn.Module:
+        return self.build()
+
+
+def test_constant_integers_stay_and_random_ones_are_refused() -> None:
+    assert list(initial_parameters(_Built(lambda: _Indexed(torch.arange(2))), 1)) == ["weight", "bias"]
+    with pytest.raises(UnsupportedStateError, match="every party would have another") as caught:
+        initial_parameters(_Built(lambda: _Indexed(torch.randint(1 << 40, (2,)))), 1)
+    assert caught.value.name == "positions"
+
+
+def test_a_model_of_integers_alone_has_nothing_to_train() -> None:
+    module = nn.Module()
+    module.register_buffer("positions", torch.arange(3))
+    with pytest.raises(ParameterError, match="nothing to train"):
+        initial_parameters(_Model(module), 1)
 
 
 def test_a_model_that_is_none_is_refused() -> None:
