@@ -29,7 +29,8 @@ _expecting = expecting(AGGREGATOR_EXIT_CODES, LEARNING_EXIT_CODES, LEDGER_EXIT_C
 def init(
     directory: Directory,
     task: Annotated[
-        str | None, typer.Option(help="digits, tabular, path/to/file.py:Name or package:Name; needed the first time.")
+        str | None,
+        typer.Option(help="digits, fashion-mnist, tabular, path/to/file.py:Name or package:Name; needed the first time."),
     ] = None,
     data: Annotated[str | None, typer.Option(metavar="FILE", help="With tabular: CSV or Parquet file to learn from.")] = None,
     label: Annotated[str | None, typer.Option(metavar="COLUMN", help="With tabular: the column to predict.")] = None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-BUILT_IN: Mapping[str, str] = {"digits": "Digits"}
+BUILT_IN: Mapping[str, str] = {"digits": "Digits", "fashion-mnist": "FashionMnist"}
 """Name of each built-in task → the class in the package of that name ("-" is "_" there)."""
 
 TABULAR = "tabular"
