@@ -39,6 +39,9 @@ def init(
         str | None, typer.Option(help="Data source that rounds are evaluated on, as the task names it; default: evaluation.")
     ] = None,
     root: Annotated[str | None, typer.Option(help="Data source of the aggregator's own clean data; default: root.")] = None,
+    scorer: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS", help="A scorer beside our own: 3, 6, 9 … of them; default: none.")
+    ] = None,
     rpc_url: Annotated[
         str | None, typer.Option(envvar="FAIRSHARE_RPC_URL", help="Node of the chain; default: the local chain.")
     ] = None,
@@ -60,7 +63,8 @@ def init(
     new = not all(home.key(key).exists() for key in KEYS)
     purpose = f"the keys in {directory / 'keys'}"
     passphrase = read_passphrase(purpose, passphrase_file, confirm=True) if new else ""
-    founded = found(home, Wishes(task, name, evaluation, root, rpc_url, chain_id, data, label), passphrase)
+    scorers = tuple(scorer) if scorer else None
+    founded = found(home, Wishes(task, name, evaluation, root, rpc_url, chain_id, data, label, scorers), passphrase)
     file = founded.file
 
     def show() -> None:

@@ -21,12 +21,15 @@ from learning.source import TaskSource, read_task_source
 from learning.task import Task
 from learning.tasks import TABULAR
 from learning.training import try_out
+from ledger.places import read_address
 from ledger.wallet import Wallet
 from protocol.config import FederationConfig, parse_config
 from protocol.errors import ConfigError
 from protocol.files import write_durably
 from protocol.founding import FoundingFile, read_founding
 from protocol.update import body_hash
+
+_MOST_SCORERS = 31
 
 GENESIS_SEED = 0
 """Round 0 ends with the weights that the task's model draws under this seed."""
@@ -57,6 +60,7 @@ class Wishes:
     chain_id: int | None = None
     data: str | None = None
     label: str | None = None
+    scorers: tuple[str, ...] | None = None
 
 
 def found(home: AggregatorHome, wishes: Wishes, passphrase: str) -> Founding:
@@ -83,7 +87,7 @@ def found(home: AggregatorHome, wishes: Wishes, passphrase: str) -> Founding:
         genesis_model=write_model(genesis, blobs),
         operator=wallets["operator"].address,
         aggregator=wallets["aggregator"].address,
-        scorers=[wallets["scorer"].address],
+        scorers=[wallets["scorer"].address, *_others(before, wishes)],
     )
     _refuse_if_deployed(home, before, file)
     blobs.put(file.config_hash, home.federation_file.read_bytes())
@@ -151,6 +155,17 @@ def _config(home: AggregatorHome, source: TaskSource, wishes: Wishes) -> Federat
 def _wallet(home: AggregatorHome, name: str, passphrase: str) -> Wallet:
     path = home.key(name)
     return Wallet.open(path) if path.exists() else Wallet.create(path, passphrase)
+
+
+def _others(before: FoundingFile | None, wishes: Wishes) -> list[str]:
+    """The scorers beside our own. A quorum is 2f + 1 of 3f + 1, so there is no other number."""
+    others = before.scorers[1:] if wishes.scorers is None and before is not None else list(wishes.scorers or ())
+    if len(others) % 3 or len(others) > _MOST_SCORERS - 1 or len({*others}) != len(others):
+        raise ConfigError(
+            f"{len(others)} scorers beside the aggregator's own: name 3, 6, 9 … {_MOST_SCORERS - 1} others, each once, so that "
+            "there are 3f + 1 of which f may be faulty, or none"
+        )
+    return [read_address(other) for other in others]
 
 
 def _refuse_if_deployed(home: AggregatorHome, before: FoundingFile | None, after: FoundingFile) -> None:

@@ -29,8 +29,11 @@ from protocol.evidence import Evidence, Kind, evidence_from_json
 from protocol.openings import Opening, opening_from_json
 from protocol.requests import NO_BODY, RequestSigner
 from protocol.typed_data import Update
+from protocol.update import body_hash
 
 SALT_HEADER = "Fairshare-Salt"
+SAMPLES_HEADER = "Fairshare-Samples"
+UPDATE_HEADER = "Fairshare-Update-Signature"
 
 # A proxy named by the environment cannot reach this machine's own loopback: such URLs go there directly.
 _LOOPBACK: dict[str, None] = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
@@ -159,6 +162,14 @@ class FederationClient:
     def upload(self, number: int, node: int) -> UploadView:
         """What the aggregator holds of this node in this round: how a restarted node finds out where it was."""
         return self._get(f"/v1/rounds/{number}/updates/{node}", UploadView)
+
+    def hand_over(self, update: Update, signature: bytes, salt: bytes, body: bytes) -> UploadView:
+        """Give a body that the aggregator did not take to a scorer, or forward it as a scorer: with what shows whose it is."""
+        path = f"/v1/rounds/{update.round}/bodies/{update.node}"
+        headers = self._signature("PUT", path, body_hash(body))
+        headers |= {SALT_HEADER: "0x" + salt.hex(), "Content-Type": "application/octet-stream"}
+        headers |= {SAMPLES_HEADER: str(update.samples), UPDATE_HEADER: "0x" + signature.hex()}
+        return self._read(TypeAdapter(UploadView), self._request("PUT", path, content=body, headers=headers))
 
     def reveal(self, number: int, node: int, salt: bytes, body: bytes) -> UploadView:
         """Upload the body that opens the node's commitment; the same one again is accepted and changes nothing."""

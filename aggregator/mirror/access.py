@@ -30,8 +30,8 @@ class Gatekeeper:
     def admit(self, method: str, path: str, headers: Mapping[str, str], number: int | None, needed: Access) -> Access:
         """The level that the request proves, for the roster of round `number` if there is one.
 
-        Raises `NotAllowed` if it is below `needed`, `RequestExpired`, `RequestReplayed`, `SignatureError`. Once admitted, the
-        caller still compares a body with the signed hash.
+        Raises `NotAllowed` if it is below `needed`, `RequestExpired`, `RequestReplayed`, `SignatureError`. A body is
+        not looked at: each is checked against what its node committed to.
         """
         signer = self.signer(method, path, headers)
         level = Access.ANYONE if signer is None else self._level(signer, number)

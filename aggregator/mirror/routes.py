@@ -80,6 +80,11 @@ class Mirror:
         """The access level of a request; raises as `Gatekeeper.admit` does."""
         return self.gatekeeper.admit(request.method, signed_path(request), request.headers, number, needed)
 
+    def is_from_scorer(self, request: Request) -> bool:
+        """Whether a scorer signed the request; raises as `Gatekeeper.signer` does."""
+        signer = self.gatekeeper.signer(request.method, signed_path(request), request.headers)
+        return signer is not None and self.gatekeeper.is_scorer(signer)
+
 
 def install(app: FastAPI, mirror: Mirror) -> None:
     """Serve a mirror in this application."""

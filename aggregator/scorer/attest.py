@@ -8,9 +8,9 @@ from ledger.client import LedgerClient
 
 
 def attest(
-    ledger: LedgerClient, blobs: BlobStore, round_number: int, evidence_root: bytes, account: LocalAccount
+    ledger: LedgerClient, blobs: BlobStore, round_number: int, evidence_root: bytes | None, account: LocalAccount
 ) -> tuple[Verified, bytes]:
-    """Replay a round with the claimed evidence; what came of it, and the 65-byte signature that `propose` takes.
+    """Replay a round with the claimed evidence (or, once proposed, the chain's) and sign it: 65 bytes, as `propose` takes them.
 
     Raises whatever `verify` raises. Nothing is signed then.
     """

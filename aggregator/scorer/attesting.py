@@ -2,9 +2,9 @@
 
 import structlog
 
-from aggregator.errors import BlobMissing
 from aggregator.mirror.claim import Claim
 from aggregator.scorer.attest import attest
+from aggregator.scorer.forwarding import Forwarding
 from aggregator.scorer.gathering import Gathering
 from aggregator.scorer.records import Records
 from protocol.errors import ServiceError
@@ -30,7 +30,8 @@ class Attesting:
             gathering = self._gathering
             assert gathering.account is not None, "attesting needs the scorer's key"
             root = gathering.claimed(number)
-            verified, signature = attest(gathering.ledger, gathering.blobs, number, root or bytes(32), gathering.account)
+            verified, signature = attest(gathering.ledger, gathering.blobs, number, root, gathering.account)
+            Forwarding(gathering).check(verified.evidence)
             mine = self.records.keep(verified.claim, gathering.account.address, signature)
         signature = mine.signatures[self._gathering.account.address] if self._gathering.account else b""
         return signature, self.tell(mine.claim, signature)
@@ -45,11 +46,3 @@ class Attesting:
             except ServiceError as error:
                 log.info("a mirror did not take the attestation", mirror=mirror.url, round=claim.round, why=str(error))
         return tuple(told)
-
-    def keep_files(self, claim: Claim) -> None:
-        """Gather whatever of the round's files is not here, for others to ask. Raises `BlobMissing`."""
-        for name in (claim.evidence_root, claim.model_hash):
-            try:
-                self._gathering.blobs.get(name)
-            except BlobMissing:
-                log.warning("a file of an attested round is nowhere", round=claim.round, blob=name.hex())

@@ -157,6 +157,57 @@ def attest(
     emit(result, as_json, lambda: print(f"signed round {number}; told {', '.join(told) or 'nobody: no mirror could be reached'}"))
 
 
+@app.command()
+@_expecting
+def serve(
+    directory: Directory,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Follow the chain unattended: replay, attest, mirror, and take bodies that the aggregator refused. Until Ctrl-C.
+
+    Killed at any point, it goes on where it was when started again. Options go before scorer.toml and its
+    FAIRSHARE_SCORER_ variables.
+
+    Example: fairshare scorer serve ./scorer --port 8710
+    """
+    from aggregator.scorer.gathering import gather
+    from aggregator.scorer.home import ScorerHome
+    from aggregator.scorer.serve import run
+    from ledger.wallet import Wallet, read_passphrase
+
+    home = ScorerHome(directory)
+    wished = {key: value for key, value in {"port": port, "host": host}.items() if value is not None}
+    settings = home.settings().model_copy(update=wished)
+    account = Wallet.open(home.key).unlock(read_passphrase(f"the key {home.key}", passphrase_file))
+
+    def announce(url: str) -> None:
+        emit({"url": url}, as_json, lambda: print(f"scorer {account.address} serving at {url}; Ctrl-C stops it"))
+        sys.stdout.flush()
+
+    with gather(home, settings, settings.mirrors, home.blobs_directory, account) as gathering:
+        run(gathering, announce)
+
+
+@app.command()
+@_expecting
+def propose(
+    number: Round, sources: From = None, home: Home = Path(), passphrase_file: PassphraseFile = None, as_json: Json = False
+) -> None:
+    """Propose a closed round that a quorum of scorers attested, should the aggregator not do it. The scorer's key pays the gas.
+
+    Example: fairshare scorer propose 3 --home ./scorer
+    """
+    from aggregator.scorer.proposing import propose as proposed
+
+    with _gathering(home, sources, None, None, None, passphrase_file) as gathering:
+        mined = proposed(gathering, number)
+    result = {"round": number, "block": mined.block, "gas": mined.gas_used}
+    emit(result, as_json, lambda: print(f"round {number} is proposed (block {mined.block}, gas {mined.gas_used})"))
+
+
 def _failed(number: int, refusal: Exception, as_json: bool) -> NoReturn:
     result = {"round": number, "result": "FAIL", "where": getattr(refusal, "where", None), "sentence": str(refusal)}
     emit(result, as_json, lambda: print(plain(f"FAIL  round {number}: {refusal}")))

@@ -6,6 +6,7 @@ AggregatorError
 │   ├── ChainDisagrees        the evidence contradicts what the chain says
 │   └── BodyWithheld          a body that was forwarded in time is missing
 ├── NothingToVerify           the round has no outcome (yet)
+├── NoQuorum                  too few scorers signed one outcome
 └── ScorerHomeIncomplete      the scorer's directory is not there, or a setting is missing or malformed
 """
 
@@ -56,6 +57,14 @@ class NothingToVerify(AggregatorError):
     def __init__(self, round_number: int, state: str) -> None:
         self.round, self.state = round_number, state
         super().__init__(f"round {round_number} is {state}: there is an outcome to verify from its proposal on")
+
+
+class NoQuorum(AggregatorError):
+    """Too few scorers signed one and the same outcome of a round."""
+
+    def __init__(self, round_number: int, found: int, needed: int) -> None:
+        self.round, self.found, self.needed = round_number, found, needed
+        super().__init__(f"round {round_number} has {found} of {needed} attestations: ask again, and name more mirrors by --from")
 
 
 class ScorerHomeIncomplete(AggregatorError):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -43,6 +44,7 @@ class Records:
     def __init__(self, directory: Path, domain: Domain) -> None:
         self._directory = directory
         self._domain = domain
+        self._one_writer = Lock()
 
     def attested(self, number: int) -> Attested | None:
         """What was attested of a round, None if nothing was, or by a file that cannot be read."""
@@ -54,6 +56,10 @@ class Records:
 
     def keep(self, claim: Claim, signer: str, signature: bytes) -> Attested:
         """Add a signature to what was attested of a round; the first one of a round decides on the outcome."""
+        with self._one_writer:
+            return self._keep(claim, signer, signature)
+
+    def _keep(self, claim: Claim, signer: str, signature: bytes) -> Attested:
         before = self.attested(claim.round)
         kept = Attested(claim if before is None else before.claim, {**(before.signatures if before else {}), signer: signature})
         file = _File(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from aggregator.blobs import Incoming
+from aggregator.mirror.deadlines import grace_seconds
 from aggregator.refusals import NothingCommitted, TooEarly, TooLate, Truncated
 from aggregator.service.context import Context
 from aggregator.service.intake import known_round
@@ -31,8 +32,8 @@ class ExpectedBody:
     limit: int
 
 
-def expect_body(context: Context, number: int, node: int, salt: bytes) -> ExpectedBody:
-    """Whether a body would be taken now, asked before a byte of it is read.
+def expect_body(context: Context, number: int, node: int, salt: bytes, is_forwarded: bool) -> ExpectedBody:
+    """Whether a body would be taken now, asked before a byte of it is read. One that a scorer forwards has longer.
 
     Raises `UnknownRound`, `NothingCommitted`, `TooEarly`, `TooLate`.
     """
@@ -44,7 +45,7 @@ def expect_body(context: Context, number: int, node: int, salt: bytes) -> Expect
         raise TooEarly(number)
     is_open = found.phase is Phase.REVEALING
     if is_open and found.reveal_deadline is not None:
-        is_open = context.ledger.now() < found.reveal_deadline
+        is_open = context.ledger.now() < found.reveal_deadline + (grace_seconds(context.federation.timing) if is_forwarded else 0)
     # One that is here already may be sent again at any time: its sender may have missed our answer.
     if not is_open and not committed.revealed:
         raise TooLate(number, "bodies")

@@ -1,18 +1,14 @@
 """`fairshare aggregator serve`: puts the parts together, serves HTTP in the main thread and leads rounds in another."""
 
 import os
-import signal
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from types import FrameType
 
 import structlog
-import uvicorn
 from fastapi import FastAPI
 
-from aggregator.errors import CannotListen, ForeignLedger
+from aggregator.errors import ForeignLedger
 from aggregator.home import AggregatorHome, ServiceFile, Settings
 from aggregator.mirror.access import Gatekeeper
 from aggregator.mirror.nonces import NonceStore
@@ -29,6 +25,7 @@ from aggregator.service.steps import Steps
 from aggregator.service.store import Store
 from aggregator.service.views import Views
 from aggregator.service.worker import Worker
+from aggregator.web.serving import listen, polite_server, signals_end
 from ledger.client import LedgerClient
 from ledger.sender import Sender
 from ledger.wallet import Wallet
@@ -39,19 +36,8 @@ from protocol.founding import read_founding
 
 log = structlog.get_logger()
 
-_BACKLOG = 128
-_GRACE_SECONDS = 5
-"""How long an upload under way may keep the service from ending."""
 _PATIENCE_SECONDS = 20.0
 """How long a transaction is waited for before everything else gets its turn again; it is not sent anew."""
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: it would end the process before ours have put things in order."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def run(home: AggregatorHome, settings: Settings, passphrase: str, announce: Callable[[str], None]) -> None:
@@ -75,17 +61,9 @@ def run(home: AggregatorHome, settings: Settings, passphrase: str, announce: Cal
             unfinished.unlink()  # of a service that was killed; nobody else writes while we hold the lock
         context = Context(federation, store, home.blobs(), ledger, account)
         coordinator, app = assemble_service(context, home, settings, passphrase)
-        server = _Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                timeout_graceful_shutdown=_GRACE_SECONDS,
-            )
-        )
-        listener = stack.enter_context(_listen(settings.host, settings.port))
-        stack.enter_context(_signals_end(server))
+        server = polite_server(app)
+        listener = stack.enter_context(listen(settings.host, settings.port))
+        stack.enter_context(signals_end(server))
         configure_logging(settings.log_level)
         leading = threading.Thread(target=coordinator.run, name="coordinator")
         leading.start()
@@ -152,33 +130,6 @@ def _check_roles(ledger: LedgerClient, aggregator: str, scorer: str) -> None:
                 f"{address} is not {role} of the ledger at {ledger.domain.ledger}: restore the key in keys/, "
                 "or have the federation's admin give it the role"
             )
-
-
-@contextmanager
-def _listen(host: str, port: int) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        raise CannotListen(host, port, error.strerror or str(error)) from error
-    with listener:
-        yield listener
-
-
-@contextmanager
-def _signals_end(server: uvicorn.Server) -> Iterator[None]:
-    """SIGINT and SIGTERM end the server politely, a second one at once."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        server.force_exit = server.should_exit
-        server.should_exit = True
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import structlog
 
 from aggregator.errors import AttestationRefused, RoundForgotten
 from aggregator.mirror.claim import Claim
+from aggregator.mirror.deadlines import grace_seconds, reveal_deadline
 from aggregator.service.adoption import adopt
 from aggregator.service.attestation import ScorerProcess
 from aggregator.service.context import Context
@@ -142,7 +143,7 @@ class Steps:
             Phase.CLOSING,
             Phase.REVEALING,
             close_block=on_chain.close_block,
-            reveal_deadline=on_chain.deadline - federation.timing.propose,
+            reveal_deadline=reveal_deadline(on_chain, federation.timing),
             seed=round_seed(federation.domain.separator, number, found.update_root, close_hash),
         )
         return self._moved(number, Phase.REVEALING)
@@ -150,7 +151,9 @@ class Steps:
     def _collect_bodies(self, found: RoundRecord, on_chain: ChainRound) -> bool:
         assert found.reveal_deadline is not None
         missing = [update.update.node for update in self.context.store.updates(found.number) if not update.revealed]
-        if missing and on_chain.state is RoundState.CLOSED and self.context.ledger.now() < found.reveal_deadline:
+        # A body that is missing may be on its way from a scorer, whom its node could reach.
+        until = found.reveal_deadline + grace_seconds(self.context.federation.timing)
+        if missing and on_chain.state is RoundState.CLOSED and self.context.ledger.now() < until:
             return False
         self.context.store.move(found.number, Phase.REVEALING, Phase.EVALUATING)
         return self._moved(found.number, Phase.EVALUATING, absent=missing)

@@ -1,15 +1,12 @@
 """What nodes send: the signed commitment while a round is open, and its body once it has closed."""
 
-import re
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Body, Header, Request
-from starlette.requests import ClientDisconnect
 
-from aggregator.blobs import Incoming
 from aggregator.errors import BlobTooLarge
+from aggregator.mirror.routes import Serving
 from aggregator.refusals import (
     BadSalt,
     JoinedLater,
@@ -17,6 +14,8 @@ from aggregator.refusals import (
     NothingCommitted,
     NotRegistered,
     NotStaked,
+    RequestExpired,
+    RequestReplayed,
     SecondUpdate,
     TooEarly,
     TooLate,
@@ -33,14 +32,13 @@ from aggregator.service.bodies import expect_body, keep_body
 from aggregator.service.intake import take_commitment
 from aggregator.web.problems import problem_responses
 from aggregator.web.shared import NodeIndex, RoundNumber, example
+from aggregator.web.uploads import announced_length, drain, read_salt, receive
 from protocol.api import CommitRequest, ReceiptView, UploadView
 from protocol.client import SALT_HEADER
 from protocol.errors import BodyError, CommitmentError, FormatError, SignatureError
 from protocol.typed_data import Update
 
 router = APIRouter(prefix="/v1/rounds/{number}", tags=["updates"])
-
-_SALT = re.compile(r"0x[0-9a-fA-F]{64}")
 
 _MEMBERSHIP = (NotRegistered, NotStaked, Leaving, JoinedLater, WrongSigner)
 _CONTENT = (WrongRound, WrongInputs, WrongBaseModel, SecondUpdate, SignatureError, FormatError)
@@ -79,7 +77,17 @@ def upload(number: RoundNumber, node: NodeIndex, service: Service) -> UploadView
     summary="Reveal the body of a commitment",
     responses={
         **problem_responses(
-            UnknownRound, NothingCommitted, TooEarly, TooLate, Truncated, BadSalt, CommitmentError, BodyError, BlobTooLarge
+            UnknownRound,
+            NothingCommitted,
+            TooEarly,
+            TooLate,
+            Truncated,
+            BadSalt,
+            CommitmentError,
+            BodyError,
+            BlobTooLarge,
+            RequestExpired,
+            RequestReplayed,
         ),
         **example(examples.UPLOAD),
     },
@@ -96,51 +104,27 @@ async def reveal(
     node: NodeIndex,
     request: Request,
     service: Service,
+    mirror: Serving,
     salt: Annotated[
         str | None, Header(alias=SALT_HEADER, description="The commitment's salt, 0x-hex.", examples=["0x" + "5a" * 32])
     ] = None,
 ) -> UploadView:
     """Upload the body after the round has closed and before its `reveal_deadline`. It must open the node's commitment and be
-    a safetensors file; a refused one may be sent again. The same one again changes nothing.
+    a safetensors file; a refused one may be sent again. The same one again changes nothing. A scorer that was handed a body
+    forwards it by a signed request, and has the grace period more.
     """
     limit = service.context.federation.config.rounds.body_bytes
     stream = request.stream()
     try:
-        if salt is None or not _SALT.fullmatch(salt):
-            raise BadSalt(SALT_HEADER)
-        expected = await run_sync(expect_body, service.context, number, node, bytes.fromhex(salt[2:]))
-        announced = _announced(request)
+        is_forwarded = await run_sync(mirror.is_from_scorer, request)
+        expected = await run_sync(expect_body, service.context, number, node, read_salt(salt), is_forwarded)
+        announced = announced_length(request)
         if announced is not None and announced > limit:
             raise BlobTooLarge(limit)
         with service.context.blobs.receive(limit) as incoming:
-            await _receive(stream, incoming, announced)
+            await receive(stream, incoming, announced)
             await run_sync(keep_body, service.context, expected, incoming, announced)
     except Exception:
-        await _drain(stream, limit)
+        await drain(stream, limit)
         raise
     return UploadView(round=number, node=node, committed=True, revealed=True)
-
-
-def _announced(request: Request) -> int | None:
-    length = request.headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdecimal() else None
-
-
-async def _receive(stream: AsyncIterator[bytes], incoming: Incoming, announced: int | None) -> None:
-    try:
-        async for chunk in stream:
-            await run_sync(incoming.write, chunk)
-    except ClientDisconnect:
-        raise Truncated(incoming.size, announced or 0) from None
-
-
-async def _drain(stream: AsyncIterator[bytes], limit: int) -> None:
-    """Read on after a refusal, within bounds: a connection that is closed on a sender loses the reason on its way."""
-    dropped = 0
-    try:
-        async for chunk in stream:
-            dropped += len(chunk)
-            if dropped > limit:
-                return
-    except ClientDisconnect:
-        return

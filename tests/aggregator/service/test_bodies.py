@@ -42,7 +42,7 @@ def test_a_body_is_taken_once_and_again_changes_nothing(revealing: tuple[Service
     assert service.context.blobs.get(body_hash(sent.body)) == sent.body
     assert service.client.round(1).bodies == 1
     assert service.client.reveal(1, 0, sent.salt, sent.body).revealed
-    service.stage.chain.advance(60)
+    service.stage.chain.advance(60 + 30)
     service.turn()
     assert service.phase(1) is Phase.EVALUATING
     assert service.client.reveal(1, 0, sent.salt, sent.body).revealed

@@ -55,7 +55,7 @@ def test_a_round_from_opening_to_settlement(served: Service) -> None:
     assert problem(lambda: served.client.scores(1)) == (404, "not-yet-there")
     served.turn()
     assert served.phase(1) is Phase.REVEALING
-    served.stage.chain.advance(60)
+    served.stage.chain.advance(60 + 30)  # reveal, and the grace for bodies from scorers
     served.turn(2)
 
     # Evaluated, but nothing is public before the scorer has agreed and the chain has it.

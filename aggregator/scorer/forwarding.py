@@ -1,0 +1,146 @@
+"""Bodies that nodes hand to a scorer because the aggregator would not take them.
+
+The salt, the sample count and the node's signature show that the node committed to exactly this body; nothing else is needed to
+take it. It is kept, forwarded to the aggregator at once, and shared with the other scorers, who do the same. A round whose
+evidence then lacks the body of that commitment is not attested.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from aggregator.assembly import read_config
+from aggregator.blobs import Incoming
+from aggregator.mirror.deadlines import forwarding_deadline, reveal_deadline
+from aggregator.refusals import NothingCommitted, TooEarly, TooLate, UnknownRound, WrongSigner
+from aggregator.scorer.errors import BodyWithheld
+from aggregator.scorer.gathering import Gathering
+from aggregator.scorer.verify import intact
+from ledger.records import RoundState
+from protocol.api import Hash, HexBytes
+from protocol.client import FederationClient
+from protocol.errors import ServiceError
+from protocol.evidence import Evidence, Kind
+from protocol.files import write_durably
+from protocol.typed_data import Update
+from protocol.update import commitment
+
+log = structlog.get_logger()
+
+
+class HandedBody(BaseModel):
+    """`bodies/<round>-<node>.json`: what a node committed to and handed over, its body a blob."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    round: int
+    node: int
+    samples: int
+    parameters: Hash
+    signature: HexBytes
+    salt: Hash
+    body_hash: Hash
+
+
+@dataclass(frozen=True)
+class Commitment:
+    """What shows whose body it is. `is_forwarded`: another scorer sends it."""
+
+    round: int
+    node: int
+    samples: int
+    signature: bytes
+    salt: bytes
+    is_forwarded: bool
+
+
+class Forwarding:
+    """The handed-over bodies of one scorer."""
+
+    def __init__(self, gathering: Gathering) -> None:
+        self._gathering = gathering
+        self._directory = gathering.home.path / "bodies"
+
+    def limit(self) -> int:
+        """How large a body may be, in bytes: the config says it."""
+        blobs, ledger = self._gathering.blobs, self._gathering.ledger
+        return intact(blobs, lambda: read_config(ledger.config_hash(), blobs)).rounds.body_bytes
+
+    def expect(self, offered: Commitment) -> None:
+        """Whether a body would be taken now. Raises `UnknownRound`, `TooEarly`, `TooLate`, `NothingCommitted`."""
+        ledger = self._gathering.ledger
+        on_chain, timing = ledger.round(offered.round), ledger.timing()
+        if on_chain.state is RoundState.NONE:
+            raise UnknownRound(offered.round, ledger.last_round())
+        if on_chain.state is RoundState.OPEN:
+            raise TooEarly(offered.round)
+        until = forwarding_deadline(on_chain, timing) if offered.is_forwarded else reveal_deadline(on_chain, timing)
+        if on_chain.state is not RoundState.CLOSED or ledger.now() >= until:
+            raise TooLate(offered.round, "bodies")
+        if all(entry.node != offered.node for entry in ledger.roster(offered.round)):
+            raise NothingCommitted(offered.node, offered.round)
+
+    def keep(self, offered: Commitment, incoming: Incoming) -> None:
+        """Keep an arrived body durably and pass it on. Raises `WrongSigner` or `SignatureError` if it is not the node's."""
+        gathering, hashed = self._gathering, incoming.sha256
+        update = self._update(offered, hashed)
+        expected = {entry.node: entry.signer for entry in gathering.ledger.roster(offered.round)}[offered.node]
+        signer = update.signer(gathering.ledger.domain, offered.signature)
+        if signer != expected:
+            raise WrongSigner(offered.node, offered.round, signer, expected)
+        if not gathering.blobs.has(hashed):
+            gathering.blobs.keep(incoming, hashed)
+        handed = HandedBody(
+            round=offered.round,
+            node=offered.node,
+            samples=offered.samples,
+            parameters=update.parameters,
+            signature=offered.signature,
+            salt=offered.salt,
+            body_hash=hashed,
+        )
+        path = self._directory / f"{offered.round}-{offered.node}.json"
+        is_new = not path.exists()
+        write_durably(path, (handed.model_dump_json() + "\n").encode())
+        if is_new:
+            self._pass_on(update, offered)
+
+    def check(self, evidence: Evidence) -> None:
+        """Raise `BodyWithheld` if a body that was forwarded in time is not in a round's evidence."""
+        for handed in self._of(evidence.header.round):
+            update = evidence.by_kind[Kind.UPDATE].get(handed.node)
+            if update is None or update.get("parameters") != handed.parameters:
+                continue  # not what the round was closed over: a matter of the receipt, which the chain judges
+            if handed.node not in evidence.by_kind[Kind.BODY]:
+                raise BodyWithheld(handed.round, handed.node)
+
+    def _update(self, offered: Commitment, hashed: bytes) -> Update:
+        ledger = self._gathering.ledger
+        on_chain = ledger.round(offered.round)
+        opened = commitment(ledger.domain.separator, offered.round, offered.node, offered.salt, hashed)
+        base = ledger.round(on_chain.parent).model_hash
+        return Update(offered.round, on_chain.inputs, offered.node, base, opened, offered.samples)
+
+    def _pass_on(self, update: Update, offered: Commitment) -> None:
+        # The aggregator is the first mirror. What another scorer sent, it has told the others about itself.
+        mirrors = self._gathering.mirrors
+        body = self._gathering.blobs.get(next(h.body_hash for h in self._of(update.round) if h.node == update.node))
+        for mirror in mirrors[:1] if offered.is_forwarded else mirrors:
+            self._send(mirror, update, offered, body)
+
+    def _send(self, mirror: FederationClient, update: Update, offered: Commitment, body: bytes) -> None:
+        try:
+            mirror.hand_over(update, offered.signature, offered.salt, body)
+            log.info("body forwarded", round=update.round, node=update.node, to=mirror.url)
+        except ServiceError as error:
+            log.warning("body not taken", round=update.round, node=update.node, by=mirror.url, why=str(error))
+
+    def _of(self, number: int) -> Iterator[HandedBody]:
+        for path in sorted(Path(self._directory).glob(f"{number}-*.json")):
+            try:
+                yield HandedBody.model_validate_json(path.read_bytes())
+            except ValidationError:
+                log.warning("a record of a handed-over body cannot be read", file=str(path))

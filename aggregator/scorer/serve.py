@@ -1,0 +1,107 @@
+"""`fairshare scorer serve`: follows the chain unattended, replays what is claimed, attests what replays, mirrors it.
+
+It keeps no state that a restart would miss: each turn it asks the chain where the last rounds stand. Whatever fails is tried
+again, as long as the round can still be proposed.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import structlog
+
+from aggregator.errors import AggregatorError
+from aggregator.mirror.access import Gatekeeper
+from aggregator.mirror.nonces import NonceStore
+from aggregator.mirror.routes import Mirror
+from aggregator.scorer.app import ScorerLibrary, create_app
+from aggregator.scorer.attesting import Attesting
+from aggregator.scorer.errors import REFUSALS
+from aggregator.scorer.forwarding import Forwarding
+from aggregator.scorer.gathering import Gathering
+from aggregator.scorer.verify import verify
+from aggregator.web.serving import listen, polite_server, signals_end
+from ledger.errors import LedgerError
+from ledger.records import RoundState
+from protocol.errors import ServiceError
+
+log = structlog.get_logger()
+
+_TRANSIENT = (AggregatorError, LedgerError, ServiceError, OSError)
+
+
+class Follower:
+    """Leads one scorer through the rounds. `trouble` is a sentence about what keeps failing, None while all goes well."""
+
+    def __init__(self, gathering: Gathering) -> None:
+        self.trouble: str | None = None
+        self.attesting = Attesting(gathering)
+        self._gathering = gathering
+        self._told: set[int] = set()
+        self._refused: set[int] = set()
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Take turns until `stop` is called from another thread."""
+        while not self._stopping.is_set():
+            try:
+                self.turn()
+                self.trouble = None
+            except _TRANSIENT as error:
+                if str(error) != self.trouble:
+                    log.warning("cannot go on", why=str(error))
+                self.trouble = str(error)
+            self._stopping.wait(self._gathering.settings.poll_seconds)
+
+    def stop(self) -> None:
+        """Make `run` return after its turn."""
+        self._stopping.set()
+
+    def turn(self) -> None:
+        """Attest the last round if there is an outcome to attest, or look at it if it was proposed without this scorer.
+
+        Raises what keeps it from knowing; a refusal is only logged, as it is a result.
+        """
+        ledger = self._gathering.ledger
+        number = ledger.last_round()
+        if number == 0 or number in self._refused or number in self._told:
+            return
+        state = ledger.round(number).state
+        try:
+            if state is RoundState.CLOSED:
+                self._attest(number)
+            elif state is RoundState.PROPOSED and self.attesting.records.attested(number) is None:
+                verify(ledger, self._gathering.blobs, number)
+                self._told.add(number)
+        except REFUSALS as refusal:
+            self._refused.add(number)
+            advice = "not attested" if state is RoundState.CLOSED else "dispute it: `fairshare scorer dispute`"
+            log.error("the round does not replay", round=number, why=str(refusal), then=advice)
+
+    def _attest(self, number: int) -> None:
+        if self.attesting.records.attested(number) is None and self._gathering.claimed(number) is None:
+            return  # nothing is claimed yet
+        _, told = self.attesting.attest(number)
+        log.info("attested", round=number, told=list(told))
+        if len(told) == len(self._gathering.mirrors):
+            self._told.add(number)
+
+
+def run(gathering: Gathering, announce: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; `announce` hears the URL as soon as connections are taken. Raises `CannotListen`."""
+    settings, home = gathering.settings, gathering.home
+    follower, forwarding = Follower(gathering), Forwarding(gathering)
+    records = follower.attesting.records
+    mirror = Mirror(ScorerLibrary(gathering, records), Gatekeeper(gathering.ledger, NonceStore(home.nonces_file)))
+    app = create_app(gathering, mirror, forwarding)
+    app.state.trouble = lambda: follower.trouble
+    with ExitStack() as stack:
+        server = polite_server(app)
+        listener = stack.enter_context(listen(settings.host, settings.port))
+        stack.enter_context(signals_end(server))
+        following = threading.Thread(target=follower.run, name="follower")
+        following.start()
+        stack.callback(following.join)
+        stack.callback(follower.stop)
+        announce(f"http://{settings.host}:{listener.getsockname()[1]}")
+        server.run(sockets=[listener])
