@@ -1,15 +1,4 @@
-"""How every command speaks: to people by rich, to programs by one JSON object on stdout, and by numbered exit codes.
-
-0        done
-2        wrong usage of the command line
-10 - 19  a file, option or document does not have the right form
-20 - 29  a key or passphrase
-30 - 39  the chain
-40 - 49  the aggregator
-50 - 59  the task, its data or its training
-60 - 69  what was asked for was found out, and the answer is no: something to mend, a step that does not hold
-70       a fault of fairshare itself
-"""
+"""How every command speaks: to people by rich, to programs by one JSON object on stdout, and by numbered exit codes."""
 
 import functools
 import json
@@ -23,6 +12,19 @@ from protocol.errors import FormatError, ProtocolError, ServiceRefused, ServiceU
 
 SCHEMA_VERSION = 1
 
+EXIT_CODES = """\
+0        done
+2        wrong usage of the command line
+10 - 19  a file, option or document does not have the right form
+20 - 29  a key or passphrase
+30 - 39  the chain
+40 - 49  the aggregator
+50 - 59  the task, its data or its training
+60 - 69  the question was answered, and the answer is no
+70       a fault of fairshare itself
+130      stopped by Ctrl-C
+"""
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -31,9 +33,7 @@ ExitCodes = Mapping[type[Exception], int]
 PROTOCOL_EXIT_CODES: ExitCodes = {
     FormatError: 10,
     FileNotFoundError: 11,
-    IsADirectoryError: 11,
-    NotADirectoryError: 11,
-    PermissionError: 11,
+    OSError: 11,
     FileExistsError: 12,
     ProtocolError: 13,
     ServiceUnreachable: 40,
@@ -117,6 +117,10 @@ def expecting(*families: ExitCodes) -> Callable[[Callable[_P, _T]], Callable[_P,
         def run(*args: _P.args, **kwargs: _P.kwargs) -> _T:
             try:
                 return command(*args, **kwargs)
+            except BrokenPipeError:
+                raise  # whoever read our output has seen enough
+            except KeyboardInterrupt:
+                fail("stopped; whatever was begun can be begun again by the same command", 130)
             except tuple(codes) as error:
                 code = next(codes[kind] for kind in type(error).__mro__ if kind in codes)
                 fail(_sentence(error), code)

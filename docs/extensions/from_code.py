@@ -27,11 +27,11 @@ class ReasonCodes(SphinxDirective):
 
 
 class ExitCodes(SphinxDirective):
-    """`{exit-codes}`: the table at the top of `protocol.terminal`."""
+    """`{exit-codes}`: the table in `protocol.terminal`."""
 
     def run(self) -> list[nodes.Node]:
         """The table."""
-        rows = re.findall(r"^(\d+(?: - \d+)?) +(\S.*)$", inspect.getdoc(terminal) or "", re.MULTILINE)
+        rows = re.findall(r"^(\d+(?: - \d+)?) +(\S.*)$", terminal.EXIT_CODES, re.MULTILINE)
         return self.parse_text_to_nodes(_table(("exit code", "meaning"), rows))
 
 
@@ -40,7 +40,7 @@ class Commands(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """A section for each."""
-        from fairshare.cli import app
+        from fairshare.app import app
 
         text = "\n\n".join(_command(name, command) for name, command in _leaves("fairshare", get_command(app)))
         return self.parse_text_to_nodes(text, allow_section_headings=True)

@@ -11,6 +11,7 @@ ROUNDS = 5
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running afterwards, until Ctrl-C.")] = False,
     report: Annotated[Path | None, typer.Option(help="Also write every figure to this JSON file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
     """Run a whole federation on this machine: a chain, an aggregator and eight participants, three of whom lie.
 
@@ -20,4 +21,4 @@ def demo(
     from fairshare.demo.processes import DemoError
     from protocol.terminal import expecting
 
-    expecting({DemoError: 70})(play)(keep, report, ROUNDS)
+    expecting({DemoError: 70})(play)(keep, report, ROUNDS, as_json)

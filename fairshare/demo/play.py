@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import secrets
+import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -16,25 +17,25 @@ from fairshare.demo.stage import Stage, set_up
 from ledger.records import RoundState
 from ledger.sender import MemoryJournal, Sender
 from node.earnings import earnings
-from protocol.terminal import fail, note
+from protocol.terminal import emit, fail, note
 
 _ROUND_SECONDS = 180.0
 _INTERRUPTED = 130
 """The exit code of a shell's command that was ended by Ctrl-C."""
 
 
-def play(keep: bool, report: Path | None, rounds: int) -> None:
+def play(keep: bool, report: Path | None, rounds: int, as_json: bool = False) -> None:
     """Run the demo. Raises `DemoError` if a process ends or a round does not, `NotADirectoryError` for a report into nowhere."""
     if report is not None and not report.parent.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(report.parent))
     try:
         with tempfile.TemporaryDirectory(prefix="fairshare-demo-") as name:
-            _perform(Path(name), keep, report, rounds)
+            _perform(Path(name), keep, report, rounds, as_json)
     except KeyboardInterrupt:
         fail("stopped; every process was ended and every file removed", _INTERRUPTED)
 
 
-def _perform(directory: Path, keep: bool, report: Path | None, rounds: int) -> None:
+def _perform(directory: Path, keep: bool, report: Path | None, rounds: int, as_json: bool) -> None:
     passphrase = secrets.token_hex(16)
     (directory / "logs").mkdir()
     processes = Processes(directory / "logs", {"FAIRSHARE_PASSPHRASE": passphrase})
@@ -47,7 +48,8 @@ def _perform(directory: Path, keep: bool, report: Path | None, rounds: int) -> N
         findings = gather(stage.client, stage.ledger, stage.players, final)
         if report is not None:
             report.write_text(json.dumps(as_document(findings), indent=2) + "\n")
-        show(findings)
+        emit(as_document(findings), as_json, lambda: show(findings))
+        sys.stdout.flush()
         _epilogue(stage, findings, keep, report)
         while keep:
             processes.check()

@@ -49,7 +49,7 @@ def test_the_names_for_tasks_are_there_and_no_others() -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    code = "import sys, fairshare.cli; print(sorted({'torch', 'web3', 'fastapi', 'sqlalchemy', 'numpy'} & set(sys.modules)))"
+    code = "import sys, fairshare.app; print(sorted({'torch', 'web3', 'fastapi', 'sqlalchemy', 'numpy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

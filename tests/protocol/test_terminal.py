@@ -45,6 +45,7 @@ def ended(error: BaseException, *families) -> int:
         (FileNotFoundError("x"), 11),
         (PermissionError("x"), 11),
         (IsADirectoryError("x"), 11),
+        (OSError(28, "No space left on device"), 11),
         (FileExistsError("x"), 12),
         (SignatureError("x"), 13),
         (CommitmentError("x"), 13),
@@ -70,7 +71,7 @@ def test_another_family_adds_its_codes_and_the_nearest_class_decides(capsys):
     assert capsys.readouterr().err == "error: wrong passphrase\nerror: no key\nerror: x\n"
 
 
-@pytest.mark.parametrize("error", [RuntimeError("a fault of ours"), KeyboardInterrupt(), ConnectionError()])
+@pytest.mark.parametrize("error", [RuntimeError("a fault of ours"), BrokenPipeError()])
 def test_an_unexpected_error_is_not_hidden(error: BaseException):
     @expecting()
     def command() -> None:
@@ -78,6 +79,11 @@ def test_an_unexpected_error_is_not_hidden(error: BaseException):
 
     with pytest.raises(type(error)):
         command()
+
+
+def test_ctrl_c_ends_a_command_in_order(capsys):
+    assert ended(KeyboardInterrupt()) == 130
+    assert capsys.readouterr().err == "error: stopped; whatever was begun can be begun again by the same command\n"
 
 
 def test_a_command_that_succeeds_gives_its_result_and_keeps_its_name():
