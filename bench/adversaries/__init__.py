@@ -1,0 +1,1 @@
+"""What dishonest participants, scorers and aggregators gain: `make bench-adversaries`."""

@@ -1,0 +1,89 @@
+"""What owner 0 may try against the pay rule, each with the most that its owners may get, as a multiple of honest pay."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from aggregator.simulation.federation import divide
+from bench.adversaries.game import Identity, View, World, with_owner
+from learning.data import Data
+
+
+@dataclass(frozen=True)
+class Cheat:
+    """`owners` share the profit; `bound` is on their pay as a multiple of what they get when all are honest."""
+
+    name: str
+    make: Callable[[World], list[Identity]]
+    bound: float
+    owners: tuple[int, ...] = (0,)
+
+
+def _alone(send: Callable[[np.ndarray, View], np.ndarray], declared: float = 1.0) -> Callable[[World], list[Identity]]:
+    def make(world: World) -> list[Identity]:
+        data = world.data[0]
+        return with_owner(world, [Identity(0, data, round(declared * len(data)), send)])
+
+    return make
+
+
+def _split_equal(parts: int, noise: float) -> Callable[[World], list[Identity]]:
+    def make(world: World) -> list[Identity]:
+        data = world.data[0]
+        first = Identity(0, data, len(data) // parts)
+        copies = [
+            Identity(0, data, len(data) // parts, lambda own, view: own + view.noise(own, noise), trains_as=0)
+            for _ in range(parts - 1)
+        ]
+        return with_owner(world, [first, *copies])
+
+    return make
+
+
+def _split_different(parts: int) -> Callable[[World], list[Identity]]:
+    def make(world: World) -> list[Identity]:
+        return with_owner(world, [Identity(0, part, len(part)) for part in divide(world.data[0], parts, None, world.seed)])
+
+    return make
+
+
+def _harm_and_repair(world: World) -> list[Identity]:
+    mine, partner = world.data[0], world.data[1]
+    ratio = np.float32(len(mine) / len(partner))
+    harm = Identity(0, mine, len(mine), lambda own, view: -3 * own)
+    repair = Identity(1, partner, len(partner), lambda own, view: own + 4 * ratio * view.trained[0])
+    return with_owner(world, [harm], {1: repair})
+
+
+def _with_the_shard(world: World) -> list[Identity]:
+    both = Data(
+        torch.cat([world.data[0].features, world.shard.features]), torch.cat([world.data[0].targets, world.shard.targets])
+    )
+    return with_owner(world, [Identity(0, both, len(world.data[0]))])
+
+
+def _replayed(own: np.ndarray, view: View) -> np.ndarray:
+    return view.noise(own, 1.0) if view.step is None else np.asarray(view.step, np.float32)
+
+
+CHEATS = (
+    Cheat("free rider: zeros", _alone(lambda own, view: np.zeros_like(own)), 0.0),
+    Cheat("free rider: noise of the honest norm", _alone(lambda own, view: view.noise(own, 1.0)), 0.5),
+    Cheat("free rider: the last global step", _alone(_replayed), 1.0),
+    Cheat("copier: a victim's update of the round before", _alone(lambda own, view: view.before[1]), 1.0),
+    Cheat("split into 2 equal parts", _split_equal(2, 0.0), 1.05),
+    Cheat("split into 4 equal parts", _split_equal(4, 0.0), 1.05),
+    Cheat("split into 4 equal parts under 30 % noise", _split_equal(4, 0.3), 1.05),
+    Cheat("split into 2 different parts", _split_different(2), 1.25),
+    Cheat("split into 4 different parts", _split_different(4), 1.25),
+    Cheat("amplified x2", _alone(lambda own, view: 2 * own), 1.25),
+    Cheat("amplified x4", _alone(lambda own, view: 4 * own), 1.25),
+    Cheat("amplified x9", _alone(lambda own, view: 9 * own), 1.25),
+    Cheat("harm-and-repair pair", _harm_and_repair, 1.1, (0, 1)),
+    Cheat("high variance: honest update under equal noise", _alone(lambda own, view: own + view.noise(own, 1.0)), 1.0),
+    Cheat("over-declared samples x2, bound allows it", _alone(lambda own, view: own, 2), 1.25),
+    Cheat("over-declared samples x4, bound allows it", _alone(lambda own, view: own, 4), 1.25),
+    Cheat("trains on the evaluation shard too", _with_the_shard, 1.5),
+)
