@@ -8,13 +8,13 @@ leaves a whole blob or none.
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
 
-from aggregator.errors import BlobMissing, BlobTooLarge
+from aggregator.errors import BlobMissing, BlobTooLarge, StorageFailed
 from protocol.files import sync_folder
 
 
@@ -28,12 +28,13 @@ class Incoming:
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def write(self, chunk: bytes) -> None:
-        """Append a chunk."""
+        """Append a chunk. Raises `BlobTooLarge`, `StorageFailed`."""
         self.size += len(chunk)
         if self.size > self._limit:
             raise BlobTooLarge(self._limit)
         self._digest.update(chunk)
-        self._file.write(chunk)
+        with _storing(self._file.name):
+            self._file.write(chunk)
 
     @property
     def sha256(self) -> bytes:
@@ -42,8 +43,9 @@ class Incoming:
 
     @property
     def path(self) -> Path:
-        """Where the bytes are while they arrive."""
-        self._file.flush()
+        """Where the bytes are while they arrive. Raises `StorageFailed`."""
+        with _storing(self._file.name):
+            self._file.flush()
         return Path(self._file.name)
 
 
@@ -70,7 +72,7 @@ class BlobStore:
             raise BlobMissing(name) from None
 
     def put(self, name: bytes, data: bytes) -> None:
-        """Store a blob durably; a blob that is already here stays as it is."""
+        """Store a blob durably; a blob that is already here stays as it is. Raises `StorageFailed`."""
         if self.has(name):
             return
         with self.receive(len(data)) as incoming:
@@ -79,17 +81,32 @@ class BlobStore:
 
     @contextmanager
     def receive(self, limit: int) -> Iterator[Incoming]:
-        """Take a blob in chunks, at most `limit` bytes; it is gone afterwards unless `keep` was called."""
-        with NamedTemporaryFile(dir=self._directory, prefix=".incoming-", delete=False) as file:
-            incoming = Incoming(file, limit)
-            try:
-                yield incoming
-            finally:
-                Path(file.name).unlink(missing_ok=True)
+        """Take a blob in chunks, at most `limit` bytes; it is gone afterwards unless `keep` was called.
+
+        Raises `StorageFailed`.
+        """
+        with _storing(self._directory):
+            file = NamedTemporaryFile(dir=self._directory, prefix=".incoming-", delete=False)  # noqa: SIM115 closed below, where a full disk may object
+        try:
+            yield Incoming(file, limit)
+        finally:
+            Path(file.name).unlink(missing_ok=True)
+            with suppress(OSError):  # what a full disk did not take is not wanted any more
+                file.close()
 
     def keep(self, incoming: Incoming, name: bytes) -> None:
-        """Make an arrived blob durable under its name."""
+        """Make an arrived blob durable under its name. Raises `StorageFailed`."""
         path = incoming.path
-        os.fsync(incoming._file.fileno())
-        path.rename(self.path(name))
-        sync_folder(self._directory)
+        with _storing(self._directory):
+            os.fsync(incoming._file.fileno())
+            path.rename(self.path(name))
+            sync_folder(self._directory)
+
+
+@contextmanager
+def _storing(place: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        directory = place if isinstance(place, Path) else Path(place).parent
+        raise StorageFailed(directory, (error.strerror or str(error)).lower()) from error

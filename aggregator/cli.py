@@ -68,7 +68,7 @@ def init(
     file = founded.file
 
     def show() -> None:
-        print(f"{plain(founded.config.federation.name)!r} is founded in {directory}")
+        print(plain(f"{founded.config.federation.name!r} is founded in {directory}"))
         hashes = (("config", file.config_hash), ("task", file.task_hash), ("model", file.genesis_model))
         table(("", "goes on chain"), [(what, "0x" + value.hex()) for what, value in hashes])
         keys = (("operator", file.operator), ("aggregator", file.aggregator), *(("scorer", s) for s in file.scorers))

@@ -15,6 +15,7 @@ AggregatorError
 │   ├── BlobMissing           it is not here
 │   ├── BlobCorrupt           its content does not hash to its name
 │   └── BlobTooLarge          more arrived than is allowed
+├── StorageFailed             the disk that blobs go to is full, read-only or broken
 ├── RoundError                a round cannot go on in this attempt
 │   ├── RoundForgotten        the chain does not know a round that it had
 │   ├── EvaluationFailed      the evaluation raised, or its process died
@@ -121,6 +122,14 @@ class BlobTooLarge(BlobError):
     def __init__(self, limit: int) -> None:
         self.limit = limit
         super().__init__(f"more than {limit} bytes: the federation's config (rounds.body_bytes) allows no larger body")
+
+
+class StorageFailed(AggregatorError):
+    """A blob could not be written; nothing half-written was left, and what was there is untouched."""
+
+    def __init__(self, directory: object, reason: str) -> None:
+        self.directory, self.reason = directory, reason
+        super().__init__(f"nothing can be stored in {directory} ({reason}): make room on that disk, or make it writable")
 
 
 class RoundError(AggregatorError):

@@ -7,7 +7,7 @@ contracts are deployed, which bind it.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aggregator.assembly import read_task, write_model, write_task
+from aggregator.assembly import read_data, read_task, write_model, write_task
 from aggregator.errors import FoundingFixed, HomeMissing
 from aggregator.home import KEYS, AggregatorHome
 from aggregator.template import Values, federation_text, settings_text, with_values
@@ -93,6 +93,7 @@ def found(home: AggregatorHome, wishes: Wishes, passphrase: str) -> Founding:
     blobs.put(file.config_hash, home.federation_file.read_bytes())
     evaluation = _data(task, wishes.evaluation, "evaluation", before is None or wishes.task is not None)
     root = _data(task, wishes.root, "root", before is None or wishes.task is not None)
+    _check_classes(home, evaluation, root)
     recipe = Recipe.from_config(config.recipe)
     for data in (evaluation, root):
         if data is not None:
@@ -186,6 +187,21 @@ def _data(task: Task, wish: str | None, usual: str, needed: bool) -> Data | None
     except DataError as error:
         hint = "" if wish else f"; name the source that the task knows by --{usual}"
         raise DataError(f"data source {wish or usual!r} (--{usual}): {error}{hint}") from error
+
+
+def _check_classes(home: AggregatorHome, evaluation: Data | None, root: Data | None) -> None:
+    """What is not in the root set cannot be learned by the nodes that the gate compares with: they must know every class."""
+    if home.settings_file.exists():
+        settings, blobs = home.settings(), home.blobs()
+        evaluation = evaluation or read_data(settings.shards[0], blobs)
+        root = root or read_data(settings.root_set, blobs)
+    if evaluation is None or root is None or not evaluation.labels or not root.labels:
+        return
+    if missing := sorted(evaluation.labels - root.labels):
+        raise DataError(
+            f"the root set has no sample of class {', '.join(map(str, missing))}, which the evaluation data has: add some, or "
+            "name other data by --root; the gate trains on it to know what honest updates look like"
+        )
 
 
 def _keep(home: AggregatorHome, data: Data) -> str:

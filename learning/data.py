@@ -38,6 +38,12 @@ class Data:
     def __len__(self) -> int:
         return len(self.features)
 
+    @property
+    def labels(self) -> frozenset[int]:
+        """The classes that there are samples of; empty if the targets are not one class a sample."""
+        is_class = self.targets.dtype == torch.int64 and self.targets.ndim == 1
+        return frozenset(self.targets.tolist()) if is_class else frozenset()
+
     def take(self, indices: NDArray[np.int64]) -> "Data":
         """The samples at `indices`, in that order. Raises `DataError` if there are none."""
         chosen = torch.from_numpy(np.array(indices, dtype=np.int64))

@@ -21,6 +21,7 @@ NodeError
 │   └── ReceiptInvalid         its receipt does not promise our update
 ├── NoSuchRound                the federation has had no round of this number
 ├── NothingToVerify            the round has no outcome
+├── CommittedElsewhere         somebody else has committed with this node's key
 ├── SecondUpdate               another Update for a round was asked for than the one that was signed
 └── TooMuchData                more samples than the invitation allows
 
@@ -200,6 +201,17 @@ class SecondUpdate(NodeError):
         )
 
 
+class CommittedElsewhere(NodeError):
+    """Another directory or machine uses this node's signing key, and has committed for it. Signing again would be a fault."""
+
+    def __init__(self, round_number: int, home: Path) -> None:
+        self.round, self.home = round_number, home
+        super().__init__(
+            f"the aggregator has an Update for round {round_number} by this node's key that was not made in {home}: two nodes "
+            "run on one wallet, and two signed Updates for a round cost the stake; stop the other, or give it its own keys"
+        )
+
+
 class NoSuchRound(NodeError, ValueError):
     """The federation has had no round of this number."""
 
@@ -235,6 +247,7 @@ NODE_EXIT_CODES: ExitCodes = {
     EnrolmentError: 15,
     SigningKeyMismatch: 26,
     SecondUpdate: 27,
+    CommittedElsewhere: 27,
     TermsChanged: 17,
     MembershipError: 18,
     AggregatorFault: 45,

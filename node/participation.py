@@ -7,7 +7,7 @@ from eth_account.signers.local import LocalAccount
 from ledger.client import LedgerClient
 from ledger.records import ChainRound
 from node.enrolment import check_terms
-from node.errors import ReceiptInvalid, SigningKeyMismatch
+from node.errors import CommittedElsewhere, ReceiptInvalid, SigningKeyMismatch
 from node.home import NodeHome
 from node.settings import NodeSettings
 from node.store import Phase, RoundRecord, RoundStore
@@ -58,10 +58,12 @@ class Participation:
     def train(self, on_chain: ChainRound) -> RoundRecord:
         """Train for an open round and fix its one Update. Nothing the aggregator says is used before the chain confirms it.
 
-        Raises `TermsChanged`, `RoundMisdescribed`, `BaseModelMismatch`, `SecondUpdate`, what client and ledger raise, and
-        what the training raises.
+        Raises `CommittedElsewhere`, `TermsChanged`, `RoundMisdescribed`, `BaseModelMismatch`, `SecondUpdate`, what client and
+        ledger raise, and what the training raises.
         """
         number, federation = on_chain.round, self.ledger.domain.separator
+        if self.client.upload(number, self.node).committed:
+            raise CommittedElsewhere(number, self.home.path)
         check_terms(self.settings, self.ledger)
         bound = bound_inputs(self.client.round(number), on_chain, self.settings)
         base = fetch_base(self.client, number, bound.base_model, self.workplace.layout)

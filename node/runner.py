@@ -19,7 +19,7 @@ from ledger.errors import ChainRefused, ChainUnavailable
 from ledger.records import ChainRound, RoundState
 from ledger.wallet import Wallet
 from node.enrolment import check_terms, open_ledger
-from node.errors import NotJoined, SecondUpdate
+from node.errors import CommittedElsewhere, NotJoined, SecondUpdate
 from node.home import NodeHome
 from node.outcome import RoundReport, round_report
 from node.participation import Participation, passes_by_itself
@@ -176,7 +176,7 @@ class _Runner:
         started = time.monotonic()
         try:
             self.part.train(current)
-        except TrainingError as error:
+        except (TrainingError, CommittedElsewhere) as error:
             return self._leave_out(number, str(error))
         self.reporter.say(f"round {number}: trained in {time.monotonic() - started:.1f} s")
         return True

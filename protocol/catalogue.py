@@ -126,6 +126,7 @@ REFUSALS = _by_code(
     Entry("bad-format", "A value does not have the form that the protocol fixes.", "Correct the value that the detail names."),
     Entry("bad-request", "The request does not have the form of the API.", "Correct the field that the detail names."),
     Entry("blob-unavailable", "The aggregator cannot read a file that it should have.", "Come again; the operator must mend it."),
+    Entry("storage-failed", "The aggregator has no room for it; nothing was kept.", "Come again; the operator must make room."),
     Entry("chain-unavailable", "The aggregator cannot ask the chain.", "Come again in a while."),
     Entry("internal", "A fault of the aggregator itself.", "Come again; the aggregator's log says more to its operator."),
     Entry(

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from aggregator import refusals
-from aggregator.errors import AggregatorError, BlobError, BlobTooLarge
+from aggregator.errors import AggregatorError, BlobError, BlobTooLarge, StorageFailed
 from ledger.errors import LedgerError
 from protocol.api import Problem
 from protocol.catalogue import REFUSALS
@@ -65,6 +65,7 @@ TABLE: dict[type[Exception], Row] = {
     FormatError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-format"),
     RequestValidationError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request"),
     BlobError: Row(HTTPStatus.SERVICE_UNAVAILABLE, "blob-unavailable"),
+    StorageFailed: Row(HTTPStatus.SERVICE_UNAVAILABLE, "storage-failed"),
     LedgerError: Row(HTTPStatus.SERVICE_UNAVAILABLE, "chain-unavailable"),
     Exception: Row(HTTPStatus.INTERNAL_SERVER_ERROR, "internal"),
 }

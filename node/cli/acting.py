@@ -1,5 +1,6 @@
 """The commands by which a participant acts: its directory, the federation, the rounds, its tokens and its stake."""
 
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from node.cli.options import Home, Json, PassphraseFile, ends_well, open_home
-from protocol.terminal import emit, note, when
+from protocol.terminal import emit, note, plain, when
 
 if TYPE_CHECKING:
     from node.enrolment import FederationOffer
@@ -74,9 +75,11 @@ def init(
             payout=paid_to,
             consent=lambda offer: _agree(offer, before, accepted),
         )
-    following = f"fairshare node join {directory}"
+    following = f"fairshare node join {shlex.quote(str(directory))}"
     result = {**keys, "ready": True, "next": following, **settings.model_dump(mode="json")}
-    emit(result, as_json, lambda: print(f"{directory} is ready: config and task are those of the ledger. Next: {following}"))
+    emit(
+        result, as_json, lambda: print(plain(f"{directory} is ready: config and task are those of the ledger. Next: {following}"))
+    )
 
 
 @ends_well
@@ -101,7 +104,7 @@ def join(
     did = "has joined already, as" if tx_hash is None else "joined as"
     sentence = f"{record.owner} {did} node {record.node} with a stake of {show_amount(record.stake)} coin."
     result = {"node": record.node, "owner": record.owner, "stake": str(record.stake), "transaction": tx_hash}
-    emit(result, as_json, lambda: print(f"{sentence} Next: fairshare node run {directory}"))
+    emit(result, as_json, lambda: print(plain(f"{sentence} Next: fairshare node run {shlex.quote(str(directory))}")))
 
 
 @ends_well
@@ -221,7 +224,7 @@ def _agree(offer: "FederationOffer", before: "NodeSettings | None", accepted: by
 def _show_keys(directory: Path, keys: Mapping[str, str], following: str) -> None:
     print(f"owner        {keys['owner']}\nsigning key  {keys['signing_key']}")
     print(f"Send the owner's address to the operator, who runs\n  {following}\nand sends you the invitation. Then:")
-    print(f"  fairshare node init {directory} --federation URL --invitation FILE --data SOURCE")
+    print(plain(f"  fairshare node init {shlex.quote(str(directory))} --federation URL --invitation FILE --data SOURCE"))
 
 
 def _hash(text: str) -> bytes:

@@ -138,3 +138,14 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_federations_name_full_of_control_characters_and_html_is_only_shown(tmp_path: Path, run: CliRunner) -> None:
+    name = "\x1b]0;pwned\x07\x1b[2J<b onload=x>[red][/]"
+    home = AggregatorHome(tmp_path / "federation")
+    for key in KEYS:
+        Wallet.create(home.key(key), PASSPHRASE, scrypt_n=2)
+    shown = run.invoke(app, ["init", str(home.path), "--task", "digits", "--name", name])
+    assert (shown.exit_code, "\x1b" in shown.output, "\x07" in shown.output) == (0, False, False)
+    assert "<b onload=x>[red][/]" in shown.stdout
+    assert json.loads(run.invoke(app, ["init", str(home.path), "--json"]).stdout)["name"] == name

@@ -227,3 +227,25 @@ def test_an_edited_task_of_a_table_is_founded_on_and_never_overwritten(home: Agg
 def test_table_label_and_tabular_go_together(home: AggregatorHome, wishes: Wishes) -> None:
     with pytest.raises(ConfigError, match="give all three or none"):
         found(home, wishes, PASSPHRASE)
+
+
+def test_evaluation_data_without_a_sample_is_refused(home: AggregatorHome, tmp_path: Path) -> None:
+    (tmp_path / "parity.py").write_text(OWN_TASK.replace("16 if", "0 if"))
+    with pytest.raises(DataError, match=r"'all' \(--evaluation\).*not one sample"):
+        found(home, Wishes(task=f"{tmp_path / 'parity.py'}:Parity", evaluation="all", root="few"), PASSPHRASE)
+    assert not home.founding_file.exists()
+
+
+def test_a_root_set_without_a_class_that_is_evaluated_is_refused_then_and_later(home: AggregatorHome, tmp_path: Path) -> None:
+    own = OWN_TASK.replace("numbers % 2", "(numbers % 2) * (numbers > (3 if source == 'few' else 0))")
+    (tmp_path / "parity.py").write_text(own)
+    task = f"{tmp_path / 'parity.py'}:Parity"
+    with pytest.raises(DataError, match=r"the root set has no sample of class 1, .* by --root"):
+        found(home, Wishes(task=task, evaluation="all", root="few"), PASSPHRASE)
+    assert not home.founding_file.exists()
+    founded = found(home, Wishes(task=task, evaluation="all", root="all"), PASSPHRASE)
+    kept = home.settings_file.read_text()
+    with pytest.raises(DataError, match="no sample of class 1"):
+        found(home, Wishes(root="few"), PASSPHRASE)
+    assert (home.settings_file.read_text(), read_founding(home.founding_file)) == (kept, founded.file)
+    found(home, Wishes(evaluation="few"), PASSPHRASE)  # a class that is not evaluated may well be in the root set

@@ -97,6 +97,25 @@ def test_keys_are_made_with_the_passphrase_and_the_way_on_is_told(tmp_path: Path
     assert Wallet.open(home.signing_key).address != owner.address
 
 
+HOSTILE = "\x1b]0;pwned\x07\x1b[2J\u202e<script>alert(1)</script>[red][/]\r\nok"
+
+
+def test_a_name_that_would_steer_the_terminal_is_shown_and_obeyed_by_nothing(world: World, tmp_path: Path) -> None:
+    directory = directory_with_keys(tmp_path / HOSTILE.replace("/", ":"))
+    invitation = tmp_path / "invitation.json"
+    invitation.write_text(world.federation.invite("owner 0").model_dump_json())
+    offered: list[str | Path] = ["--federation", world.service.url, "--invitation", invitation, "--data", "16"]
+    offered += ["--rpc-url", world.federation.chain.url, "--accept-task", SOURCE.sha256().hex()]
+    for arguments in (["init", directory], ["init", directory, *offered], ["join", directory], ["run", tmp_path / HOSTILE]):
+        _, out, err = give(*arguments)
+        shown = out + err
+        assert shown
+        assert not {"\x1b", "\x07", "\u202e", "\r"} & set(shown), arguments
+        if str(directory) in map(str, arguments) and arguments[0] == "join":
+            assert "<script>alert(1)<:script>[red][:]" in shown, "shown as it is, not read as markup"
+    assert give_json("init", directory)["ready"], "and its files are where they were asked for"
+
+
 def test_wrong_input_ends_with_a_sentence_and_its_code(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = world.enrolled(0)
     cases = [

@@ -1,6 +1,7 @@
 """Whole rounds of real nodes: what is sent, what is refused, and what a run says about it."""
 
 import hashlib
+import shutil
 
 import numpy as np
 import pytest
@@ -237,6 +238,30 @@ def test_a_directory_runs_once_at_a_time(world: World) -> None:
     with home.exclusively(), pytest.raises(HomeInUse):
         world.run(home)
     world.run(home)  # and the lock goes with whoever held it
+
+
+def test_a_second_directory_with_the_same_wallet_never_signs_a_round_twice(world: World) -> None:
+    home, lines = world.node(0), Lines()
+    copy = NodeHome(shutil.copytree(home.path, world.directory / "copy"))
+
+    def stop_after_commit(_: float) -> None:
+        if (1, 0) in world.service.commits:
+            raise Stopped
+        world.direct()
+
+    def stop_when_left_out(_: float) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        world.run(home, pause=stop_after_commit)
+    with pytest.raises(Stopped):
+        world.run(copy, lines=lines, pause=stop_when_left_out)
+    assert "round 1 is left out: the aggregator has an Update for round 1 by this node's key" in lines
+    assert "stop the other" in lines
+    assert record_of(world, copy, 1) is None
+    assert len(world.service.commits[1, 0]) == 1
+    (report,) = world.run(home)
+    assert (report.round, report.verdict) == (1, "accept")
 
 
 def test_more_samples_than_the_invitation_allows_is_said_before_training(world: World) -> None:

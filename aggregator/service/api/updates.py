@@ -5,7 +5,7 @@ from typing import Annotated
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Body, Header, Request
 
-from aggregator.errors import BlobTooLarge
+from aggregator.errors import BlobTooLarge, StorageFailed
 from aggregator.mirror.routes import Serving
 from aggregator.refusals import (
     BadSalt,
@@ -88,6 +88,7 @@ def upload(number: RoundNumber, node: NodeIndex, service: Service) -> UploadView
             BlobTooLarge,
             RequestExpired,
             RequestReplayed,
+            StorageFailed,
         ),
         **example(examples.UPLOAD),
     },

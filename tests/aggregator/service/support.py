@@ -138,15 +138,19 @@ def small_update(seed: int) -> dict[str, NDArray[np.float32]]:
 @pytest.fixture(scope="session")
 def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FoundingFile, Deployment]:
     """A directory with `federation` (a federation directory) and `chain` (with it deployed)."""
-    directory = tmp_path_factory.mktemp("founded")
+    return found_in(tmp_path_factory.mktemp("founded"))
+
+
+def found_in(directory: Path, config: str = CONFIG, joined: int = JOINED) -> tuple[Path, FoundingFile, Deployment]:
+    """Found and deploy a federation in `directory`, and have so many nodes join."""
     home = AggregatorHome(directory / "federation")
     for name in ("operator", "aggregator", "scorer"):
         Wallet.create(home.key(name), PASSPHRASE, bytes(account(name).key), scrypt_n=2)
-    home.federation_file.write_text(CONFIG)
+    home.federation_file.write_text(config)
     founding = found(home, Wishes(task="digits"), PASSPHRASE).file
     with LocalChain(directory / "chain") as chain:
-        federation = LocalFederation.deployed(chain, parse_config(CONFIG), founding)
-        for number in range(JOINED):
+        federation = LocalFederation.deployed(chain, parse_config(config), founding)
+        for number in range(joined):
             federation.join(number, MAX_SAMPLES)
         deployment = federation.deployment
         path = deployment_path(home.path, chain.chain_id)
@@ -183,9 +187,10 @@ def staged(founded: tuple[Path, FoundingFile, Deployment], directory: Path) -> I
     template, founding, deployment = founded
     shutil.copytree(template, directory / "stage")
     home = AggregatorHome(directory / "stage" / "federation")
+    config = parse_config(home.federation_file.read_text())
     with LocalChain(directory / "stage" / "chain") as chain:
         home.settings_file.write_text(with_values(home.settings_file.read_text(), {"rpc_url": chain.url, "port": 0}))
-        yield Stage(home, LocalFederation(chain, parse_config(CONFIG), founding, deployment))
+        yield Stage(home, LocalFederation(chain, config, founding, deployment))
 
 
 def problem(call: Callable[[], object]) -> tuple[int, str]:
