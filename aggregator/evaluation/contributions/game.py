@@ -1,34 +1,87 @@
-"""The game of a round: what each coalition of accepted updates is worth on the evaluation shards.
+"""The game that contributions are the Shapley values of: what every coalition of players is worth, sample by sample."""
 
-U(S) is the sum over the samples of a bounded score, in units of 2^-20, of base + Σ_{i∈S} w_i · update_i with weights fixed over
-all accepted nodes. U(∅) is the base model's, really evaluated.
-"""
-
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
-from aggregator.evaluation.merge.mean import WeightedMean
-from learning.errors import TaskError
-from protocol.parameters import Parameters, model_hash
-
-
-class Scorer(Protocol):
-    """What scores a model on one shard: int64 per sample, shape (samples,), in units of 2^-20."""
-
-    def scores(self, parameters: Parameters) -> NDArray[np.int64]:
-        """Score of each sample; raises `TaskError` if the model cannot be scored."""
-        ...
+_Block = TypeVar("_Block")
+_Result = TypeVar("_Result")
 
 
 class Worth(NamedTuple):
-    """What one coalition is worth: per shard, the score of every sample. `scorable`: whether its model has a score at all."""
+    """What one coalition, a bit mask over the players, is worth.
+
+    `scores`: integers, shape (samples,), in units of 2^-20; their sum is the coalition's utility. `outputs`: what the scores were
+    computed from, float32, shape (samples, …), where it was asked for and the game has such. `scorable`: whether there is a score
+    at all; a coalition that has none scores 0.
+    """
 
     coalition: int
-    per_shard: tuple[NDArray[np.int64], ...]
-    scorable: bool
+    scores: NDArray[np.integer]
+    outputs: Tensor | None = None
+    scorable: bool = True
+
+    @property
+    def utility(self) -> int:
+        """U of the coalition."""
+        return int(self.scores.sum(dtype=np.int64))
+
+
+class Game(Protocol):
+    """A cooperative game whose utilities are sums over `samples`.
+
+    Laws: `play` gives the worth of each coalition in the order asked for, and of the same coalition the same one.
+    """
+
+    players: int
+    samples: int
+
+    def play(self, coalitions: Sequence[int], outputs: bool = False) -> Iterator[Worth]:
+        """Evaluate coalitions, with the outputs behind their scores where asked for and where the game has such."""
+        ...
+
+    def score(self, outputs: Tensor, samples: slice) -> NDArray[np.integer] | None:
+        """Scores (rows, samples) of these samples' outputs (rows, samples, …), interpolated ones; None if one has no score."""
+        ...
+
+    def gram(self) -> NDArray[np.float64]:
+        """Inner products of what the players bring, shape (players, players): how alike two of them are."""
+        ...
+
+
+class Executor(Protocol):
+    """Runs the evaluation of coalitions, here or on other machines. The builtin `map` does, as `InProcess`."""
+
+    def map(self, function: Callable[[_Block], _Result], blocks: Iterable[_Block]) -> Iterator[_Result]:
+        """`function` of each block, in the order of the blocks, as `concurrent.futures.Executor.map` gives it.
+
+        `function` can be pickled and is deterministic, so that a lost block may be run again. Raises whatever it raises, and an
+        error of its own if the work cannot be finished: never a result left out.
+        """
+        ...
+
+
+class InProcess:
+    """The executor that runs everything in this process, block after block."""
+
+    def map(self, function: Callable[[_Block], _Result], blocks: Iterable[_Block]) -> Iterator[_Result]:
+        """See `Executor`."""
+        return map(function, blocks)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What this machine gives to an evaluation; nothing that is decided or published depends on it beyond rounding.
+
+    `memory` in bytes bounds each of what is held of updates, models, activations and results at a time.
+    """
+
+    executor: Executor = InProcess()
+    memory: int = 1 << 29
 
 
 def members(coalition: int) -> tuple[int, ...]:
@@ -40,30 +93,13 @@ def members(coalition: int) -> tuple[int, ...]:
     return tuple(player for player in range(coalition.bit_length()) if coalition >> player & 1)
 
 
-def play(mean: WeightedMean, shards: Sequence[Scorer], coalitions: Sequence[int]) -> Iterator[Worth]:
-    """The worth of each coalition, in the given order, which begins with the empty one.
+def indicators(coalitions: Sequence[int], players: int) -> NDArray[np.float64]:
+    """Who is in: shape (coalitions, players), 1 for members and 0 for others.
 
-    Coalitions with byte-equal models share one evaluation. A model that is not finite, or that the task cannot score (colluding
-    updates made it so), is worth the least that a bounded score can be: 0. The base model must be scorable; if it is not, the
-    fault is the task's, and its `TaskError` is raised.
+    >>> indicators([0, 0b101], 3).tolist()
+    [[0.0, 0.0, 0.0], [1.0, 0.0, 1.0]]
     """
-    if coalitions[0] != 0:
-        raise ValueError("the empty coalition comes first")
-    base = mean.of(())
-    empty = tuple(shard.scores(base) for shard in shards)
-    seen = {model_hash(base): Worth(0, empty, scorable=True)}
-    for coalition in coalitions:
-        model = mean.of(members(coalition))
-        name = model_hash(model)
-        if name not in seen:
-            seen[name] = _worth(coalition, model, shards, empty)
-        yield seen[name]._replace(coalition=coalition)
-
-
-def _worth(coalition: int, model: Parameters, shards: Sequence[Scorer], like: tuple[NDArray[np.int64], ...]) -> Worth:
-    if all(np.isfinite(array).all() for array in model.values()):
-        try:
-            return Worth(coalition, tuple(shard.scores(model) for shard in shards), scorable=True)
-        except TaskError:
-            pass
-    return Worth(coalition, tuple(np.zeros_like(scores) for scores in like), scorable=False)
+    width = max(1, (players + 7) // 8)
+    packed = np.frombuffer(b"".join(coalition.to_bytes(width, "little") for coalition in coalitions), np.uint8)
+    bits = np.unpackbits(packed.reshape(len(coalitions), width), axis=1, bitorder="little")
+    return bits[:, :players].astype(np.float64)

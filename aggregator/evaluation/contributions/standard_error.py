@@ -4,41 +4,60 @@ The Shapley value is additive over games, and U is a sum over samples, so φ is 
 spread is the standard error of φ, at no extra evaluation.
 """
 
+from collections.abc import Iterable
 from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aggregator.evaluation.contributions.game import Worth
+
+_AT_ONCE = 128
+
 
 class PerSample:
-    """Collects every player's contribution on every sample, coalition by coalition.
+    """Adds up every player's contribution on every sample, coalition by coalition.
 
-    Holds int64 of shape (players, samples), however many coalitions there are.
+    Holds float64 of shape (players, samples), however many coalitions there are. With integer weights that sum to at most 2^32
+    in absolute value every sum is exact, since scores are at most 2^20: a float64 holds integers up to 2^53.
     """
 
-    def __init__(self, coefficients: NDArray[np.int64]) -> None:
-        self._coefficients = coefficients
-        self._sums: NDArray[np.int64] | None = None
+    def __init__(self, players: int, samples: int) -> None:
+        self.sums: NDArray[np.float64] = np.zeros((players, samples))
 
-    def add(self, column: int, scores: NDArray[np.int64]) -> None:
-        """Add the scores (all shards' samples in a row) of the coalition in this column of the design."""
-        if self._sums is None:
-            self._sums = np.zeros((len(self._coefficients), len(scores)), np.int64)
-        weights = self._coefficients[:, column]
-        players = np.flatnonzero(weights)
-        self._sums[players] += weights[players, None] * scores[None, :]
+    def add(self, weights: NDArray[np.floating], scores: NDArray[np.integer], start: int = 0) -> None:
+        """Add scores (coalitions, samples from `start` on) with the players' weights for them, (players, coalitions)."""
+        self.sums[:, start : start + scores.shape[1]] += weights @ scores.astype(np.float64)
 
-    def standard_errors(self) -> tuple[int, ...]:
-        """SE of each player's φ, an integer on the design's denominator: √(M / (M − 1) · Σ (x_s − x̄)²), rounded down.
+    def exact_errors(self) -> tuple[int, ...]:
+        """`standard_errors` for integer contributions, rounded down: the same on every machine."""
+        return tuple(_exact_error([int(value) for value in row]) for row in self.sums)
 
-        M is the number of samples, x_s the player's contribution on sample s. Zero for a single sample, which has no spread.
+    def standard_errors(self) -> NDArray[np.float64]:
+        """SE of each player's φ: √(M / (M − 1) · Σ (x_s − x̄)²), for M samples and the player's contribution x_s on sample s.
+
+        Zero for a single sample, which has no spread.
         """
-        if self._sums is None:
-            return ()
-        return tuple(_standard_error([int(value) for value in row]) for row in self._sums)
+        count = self.sums.shape[1]
+        if count < 2:
+            return np.zeros(len(self.sums))
+        error: NDArray[np.float64] = self.sums.std(axis=1, ddof=1) * count**0.5
+        return error
 
 
-def _standard_error(values: list[int]) -> int:
+def in_batches(worths: Iterable[Worth]) -> Iterable[list[Worth]]:
+    """Worths in the order they come, many at a time."""
+    batch: list[Worth] = []
+    for worth in worths:
+        batch.append(worth)
+        if len(batch) == _AT_ONCE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _exact_error(values: list[int]) -> int:
     # Python's integers: the squares pass 64 bits, and an exact result is the same everywhere.
     count = len(values)
     if count < 2:

@@ -1,0 +1,150 @@
+"""The game of a round: the models of coalitions of accepted updates, scored on the evaluation shards.
+
+U(S) is the sum over the samples of a bounded score, in units of 2^-20, of base + Σ_{i∈S} w_i · update_i with weights fixed over
+all accepted nodes. U(∅) is the base model's, really evaluated, and U(N) the merged model's.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from aggregator.evaluation.contributions.game import Resources, Worth, indicators
+from aggregator.evaluation.merge.mean import WeightedMean
+from learning.coalitions.choice import choose_evaluator
+from learning.coalitions.evaluator import CoalitionEvaluator, score_rows
+from learning.coalitions.mixture import Mixture
+from learning.data import Data
+from learning.errors import TaskError
+from learning.evaluator import Evaluator
+from learning.task import Task
+from protocol.parameters import Parameters
+
+_BLOCK = 256
+"""Coalitions that are handed to an executor at a time, at most."""
+
+
+class Block(NamedTuple):
+    """Work for one call: coalitions, and whether their outputs are wanted."""
+
+    coalitions: tuple[int, ...]
+    outputs: bool
+
+
+@dataclass(frozen=True)
+class CoalitionWork:
+    """Evaluates blocks of coalitions. It can be sent to other processes; what it prepares once per process is not sent along."""
+
+    task: Task
+    shards: tuple[Data, ...]
+    base: Parameters
+    updates: tuple[Parameters, ...]
+    weights: tuple[int, ...]
+    memory: int
+
+    def __call__(self, block: Block) -> list[Worth]:
+        """The worth of each coalition of the block, in its order."""
+        shares = indicators(block.coalitions, len(self.updates))
+        found = [evaluator.evaluate(shares, block.outputs) for evaluator in self.evaluators]
+        scorable = np.logical_and.reduce([one.scorable for one in found])
+        scores = np.concatenate([one.scores for one in found], axis=1)
+        scores[~scorable] = 0
+        whole = torch.cat([one.outputs for one in found if one.outputs is not None], 1) if block.outputs else None
+        return [
+            Worth(coalition, scores[row], None if whole is None else whole[row], bool(scorable[row]))
+            for row, coalition in enumerate(block.coalitions)
+        ]
+
+    @cached_property
+    def evaluators(self) -> tuple[CoalitionEvaluator, ...]:
+        """One per shard."""
+        given = (self.base, self.updates, self.weights, self.memory)
+        return tuple(choose_evaluator(self.task, shard, *given) for shard in self.shards)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "evaluators"}
+
+
+class RoundGame:
+    """See the module; a `Game` whose players are the updates, in their order.
+
+    Raises `TaskError` if the task cannot score the base model: that is its own fault, and no update's.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        shards: Sequence[Data],
+        base: Parameters,
+        updates: Sequence[Parameters],
+        weights: Sequence[int],
+        resources: Resources = Resources(),  # noqa: B008  # frozen
+    ) -> None:
+        self.players, self.samples = len(updates), sum(len(shard) for shard in shards)
+        self.shards = tuple(shards)
+        self.bounds = np.cumsum([0, *(len(shard) for shard in shards)]).tolist()
+        self._resources = resources
+        self._work = CoalitionWork(task, self.shards, base, tuple(updates), tuple(weights), resources.memory)
+        empty = [Evaluator(task, shard).scores(base) for shard in shards]
+        self._pinned = {0: Worth(0, np.concatenate(empty))}
+        if updates:
+            self._pinned[(1 << self.players) - 1] = self._merged(WeightedMean(base, updates, weights).of_all())
+
+    @property
+    def evaluator(self) -> CoalitionEvaluator:
+        """What evaluates the coalitions (on the first shard; the model decides, so it is the same kind on all)."""
+        return self._work.evaluators[0]
+
+    @property
+    def cost(self) -> int:
+        """Multiplications of a dense model for one coalition: parameters times samples."""
+        return sum(array.size for array in self._work.base.values()) * self.samples
+
+    def play(self, coalitions: Sequence[int], outputs: bool = False) -> Iterator[Worth]:
+        """See `Game`. Complementary coalitions that follow each other share some work."""
+        needed = [one for one in coalitions if outputs or one not in self._pinned]
+        found = chain.from_iterable(self._resources.executor.map(self._work, self._blocks(needed, outputs)))
+        for coalition in coalitions:
+            pinned = self._pinned.get(coalition)
+            if pinned is None:
+                yield next(found)
+            else:
+                yield pinned._replace(outputs=next(found).outputs) if outputs else pinned
+
+    def score(self, outputs: Tensor, samples: slice) -> NDArray[np.integer] | None:
+        """See `Game`."""
+        parts = []
+        for shard, start, end in zip(self.shards, self.bounds, self.bounds[1:], strict=False):
+            first, last = max(start, samples.start), min(end, samples.stop)
+            if first < last:
+                given = outputs[:, first - samples.start : last - samples.start]
+                scores, scorable = score_rows(self._work.task, given, shard.targets[first - start : last - start])
+                if not scorable.all():
+                    return None
+                parts.append(scores)
+        return np.concatenate(parts, axis=1)
+
+    def gram(self) -> NDArray[np.float64]:
+        """See `Game`."""
+        return Mixture(self._work.base, self._work.updates, self._work.weights, self._resources.memory).gram()
+
+    def _merged(self, model: Parameters) -> Worth:
+        full = (1 << self.players) - 1
+        try:
+            if all(np.isfinite(array).all() for array in model.values()):
+                scores = [Evaluator(self._work.task, shard).scores(model) for shard in self.shards]
+                return Worth(full, np.concatenate(scores))
+        except TaskError:
+            pass
+        return Worth(full, np.zeros(self.samples, np.int64), scorable=False)
+
+    def _blocks(self, coalitions: Sequence[int], outputs: bool) -> Iterator[Block]:
+        # Cut by what a result takes, never by who will work on it: so all executors do the same sums.
+        size = max(1, min(_BLOCK, self._resources.memory // (64 * self.samples * (4 if outputs else 1))))
+        return (Block(tuple(coalitions[at : at + size]), outputs) for at in range(0, len(coalitions), size))
