@@ -33,7 +33,7 @@ body_bytes = 67108864           # the largest update file that is taken
 norm_multiple = "10"            # an update this many times longer than the round's reference is rejected
 
 [contributions]
-permutation_pairs = 200         # above 12 accepted nodes contributions come from so many pairs of permutations
+work = 10000000000000           # coalitions x parameters x samples that may be computed with more than 12 accepted nodes
 
 [pay]
 token_name = "Fairshare Contribution"
@@ -50,6 +50,7 @@ unbonding_seconds = 604800      # how long it stays locked after leaving; above 
 statistics = 1024
 utility = 4096
 standard_error = 65536
+contribution = 65536
 """)
 
 _AGGREGATOR = Template("""\

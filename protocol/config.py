@@ -81,9 +81,12 @@ class GateSection(_Section):
 
 
 class ContributionsSection(_Section):
-    """Above 12 accepted nodes, contributions come from this many antithetic pairs of permutations."""
+    """How much may be computed for a round's contributions: coalitions × parameters × evaluation samples.
 
-    permutation_pairs: Count
+    All coalitions of up to 12 accepted nodes are evaluated whatever it costs; above, as many as this allows.
+    """
+
+    work: Annotated[int, Field(gt=0, le=10**18)]
 
 
 class PaySection(_Section):
@@ -107,12 +110,14 @@ class ToleranceSection(_Section):
     """How far a verifier's own value may be from a published one, per toleranced leaf kind.
 
     `statistics`: units of 2^-20 of the statistic. `utility`: units of 2^-20 of one sample's score, over a whole shard.
-    `standard_error`: the same, on the round's denominator after division by it.
+    `standard_error` (each of its two parts) and `contribution` (where it was solved for): the same, after division by the round's
+    denominator.
     """
 
     statistics: Annotated[int, Field(ge=0, le=1 << 40)]
     utility: Annotated[int, Field(ge=0, le=1 << 40)]
     standard_error: Annotated[int, Field(ge=0, le=1 << 40)]
+    contribution: Annotated[int, Field(ge=0, le=1 << 40)]
 
 
 class FederationConfig(_Section):

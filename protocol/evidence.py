@@ -52,6 +52,7 @@ class Kind(IntEnum):
     SCORE = 9
     REPUTATION = 10
     MODEL = 11
+    ESTIMATE = 12
     RECEIPT = 13
 
 
@@ -99,17 +100,44 @@ LEAF_KINDS: dict[Kind, KindSpec] = {
     Kind.UTILITY: KindSpec(
         _T, Access.MEMBERS, LIST_TREE_DEPTH, (("bytes", "coalition"), ("uint32", "shard"), ("int256", "utility"))
     ),
-    # the sum tree of score bases; the standard error is toleranced, contribution and basis are derived
+    # the sum tree of score bases. The two parts of the standard error are toleranced: from the choice of evaluation samples, and
+    # from not having evaluated all coalitions. The contribution is derived from the utilities where all were evaluated, and
+    # toleranced where it was solved for, which are the rounds with a denominator of 2^20. The rest is derived:
+    # standard_error = isqrt(sampling_error^2 + estimation_error^2), and the basis from contribution and standard_error.
     Kind.CONTRIBUTION: KindSpec(
         _D,
         Access.ANYONE,
         NODE_TREE_DEPTH,
-        (("uint32", "node"), ("int128", "contribution"), ("uint128", "standard_error"), ("uint256", "basis")),
+        (
+            ("uint32", "node"),
+            ("int128", "contribution"),
+            ("uint128", "standard_error"),
+            ("uint128", "sampling_error"),
+            ("uint128", "estimation_error"),
+            ("uint256", "basis"),
+        ),
     ),
     Kind.SCORE: KindSpec(_D, Access.ANYONE, NODE_TREE_DEPTH, (("uint24", "score"),)),
     Kind.REPUTATION: KindSpec(_D, Access.MEMBERS, NODE_TREE_DEPTH, (("int64", "reputation"),)),
     # position 0: model hash of the merged model, which the next round starts from
     Kind.MODEL: KindSpec(_E, Access.ANYONE, LIST_TREE_DEPTH, (("bytes32", "hash"),)),
+    # position: stage of the estimation of contributions, the last one was used. Numbers of evaluator, estimator and outcome as in
+    # aggregator.evaluation.contributions.estimate; residual, spread and misses (one per length scale) are toleranced, and say by
+    # integer rules which length scale was used, and whether the stage passed; the rest is derived
+    Kind.ESTIMATE: KindSpec(
+        _T,
+        Access.MEMBERS,
+        LIST_TREE_DEPTH,
+        (
+            ("uint8", "evaluator"),
+            ("uint8", "estimator"),
+            ("uint8", "outcome"),
+            ("uint32", "evaluations"),
+            ("uint256", "residual"),
+            ("uint256", "spread"),
+            ("uint256[]", "misses"),
+        ),
+    ),
     # the aggregator's signature of the Receipt for the node's UPDATE leaf; none where the commitment came by the chain
     Kind.RECEIPT: KindSpec(_E, Access.ANYONE, NODE_TREE_DEPTH, (("bytes", "signature"),)),
 }

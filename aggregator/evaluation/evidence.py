@@ -1,6 +1,8 @@
 """A round's outcome as evidence: every leaf of the protocol's table, and the header that the chain remembers."""
 
-from aggregator.evaluation.contributions.contribute import ContributionFigures
+from aggregator.evaluation.contributions.contribute import ContributionFigures, Errors
+from aggregator.evaluation.contributions.estimate import SOLVE_DENOMINATOR, Estimator, Outcome, Stage
+from aggregator.evaluation.contributions.kriging import LENGTH_SCALES
 from aggregator.evaluation.gate.statistics import Statistic, Statistics
 from aggregator.evaluation.round import Measurements, RoundInputs, RoundOutcome
 from protocol.errors import EvidenceError
@@ -32,7 +34,8 @@ def build_evidence(inputs: RoundInputs, outcome: RoundOutcome) -> Evidence:
 def published_measurements(evidence: Evidence) -> Measurements:
     """The toleranced figures that a round's evidence publishes, for a verifier to derive everything else from.
 
-    Raises `EvidenceError` if a STATISTICS leaf does not hold exactly one value per `Statistic`.
+    Raises `EvidenceError` if a STATISTICS leaf does not hold exactly one value per `Statistic`, or an ESTIMATE leaf names what
+    this version does not know.
     """
     by_kind = evidence.by_kind
     statistics: dict[int, Statistics] = {node: leaf.get("values") for node, leaf in by_kind[Kind.STATISTICS].items()}
@@ -43,8 +46,25 @@ def published_measurements(evidence: Evidence) -> Measurements:
         (int.from_bytes(leaf.get("coalition"), "little"), leaf.get("shard")): leaf.get("utility")
         for leaf in by_kind[Kind.UTILITY].values()
     }
-    errors = {node: leaf.get("standard_error") for node, leaf in by_kind[Kind.CONTRIBUTION].items()}
-    return Measurements(statistics, ContributionFigures(utilities, errors))
+    contributions = by_kind[Kind.CONTRIBUTION].items()
+    errors = {node: Errors(leaf.get("sampling_error"), leaf.get("estimation_error")) for node, leaf in contributions}
+    is_solved = evidence.header.denominator == SOLVE_DENOMINATOR
+    solved = {node: leaf.get("contribution") for node, leaf in contributions} if is_solved else {}
+    stages = [leaf for _, leaf in sorted(by_kind[Kind.ESTIMATE].items())]
+    evaluator = stages[-1].get("evaluator") if stages else 0
+    figures = ContributionFigures(utilities, errors, tuple(map(_stage, stages)), solved, evaluator)
+    return Measurements(statistics, figures)
+
+
+def _stage(leaf: Leaf) -> Stage:
+    try:
+        estimator, outcome = Estimator(leaf.get("estimator")), Outcome(leaf.get("outcome"))
+    except ValueError as error:
+        raise EvidenceError(f"ESTIMATE leaf {leaf.position}: {error}") from error
+    stage = Stage(estimator, outcome, leaf.get("evaluations"), leaf.get("residual"), leaf.get("spread"), leaf.get("misses"))
+    if len(stage.misses) not in (0, len(LENGTH_SCALES)):
+        raise EvidenceError(f"ESTIMATE leaf {leaf.position} has {len(stage.misses)} length scales, not {len(LENGTH_SCALES)}")
+    return stage
 
 
 def _input_leaves(inputs: RoundInputs) -> list[Leaf]:
@@ -81,10 +101,12 @@ def _outcome_leaves(outcome: RoundOutcome) -> list[Leaf]:
     for position, ((coalition, shard), utility) in enumerate(figures.contributions.utilities.items()):
         mask = coalition.to_bytes((coalition.bit_length() + 7) // 8, "little")
         leaves.append(Leaf(Kind.UTILITY, position, (mask, shard, utility)))
+    for position, stage in enumerate(figures.contributions.stages):
+        leaves.append(Leaf(Kind.ESTIMATE, position, (figures.contributions.evaluator, *stage)))
     for node in outcome.nodes:
         leaves.append(Leaf(Kind.VERDICT, node.node, (node.verdict, node.reason, node.weight)))
         if node.weight:
-            contribution = (node.node, node.contribution, node.standard_error, node.basis)
+            contribution = (node.node, node.contribution, node.standard_error, *node.errors, node.basis)
             leaves.append(Leaf(Kind.CONTRIBUTION, node.node, contribution))
         leaves.append(Leaf(Kind.SCORE, node.node, (node.score,)))
     leaves += [Leaf(Kind.REPUTATION, node, (value,)) for node, value in sorted(outcome.reputation.items())]

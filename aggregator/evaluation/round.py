@@ -7,14 +7,15 @@ the node index is the only order.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aggregator.evaluation.contributions.contribute import ContributionFigures, contribute, in_order
+from aggregator.evaluation.contributions.contribute import ContributionFigures, Errors, contribute, in_order
+from aggregator.evaluation.contributions.game import HERE, Resources
 from aggregator.evaluation.contributions.pay import share_out
+from aggregator.evaluation.contributions.round_game import RoundGame
 from aggregator.evaluation.gate.inspection import Inspection, inspect
 from aggregator.evaluation.gate.statistics import Statistics, measure
 from aggregator.evaluation.gate.verdict import Claimed, decide
 from aggregator.evaluation.merge.mean import WeightedMean
 from learning.data import Data
-from learning.evaluator import Evaluator
 from learning.task import Task
 from protocol.config import FederationConfig
 from protocol.inputs import BoundInputs
@@ -79,8 +80,9 @@ class Measurements:
 class NodeOutcome:
     """What the round decided about one node that committed.
 
-    `weight` is d_i in units of 2^-16. `contribution` and `standard_error` are numerators on the round's denominator, in units
-    of 2^-20 of one sample's score; zero for a node that is in no coalition, as are `basis` and `score`.
+    `weight` is d_i in units of 2^-16. `contribution` and its standard error, whole and in its two parts, are numerators on the
+    round's denominator, in units of 2^-20 of one sample's score; zero for a node that is in no coalition, as are `basis` and
+    `score`.
     """
 
     node: int
@@ -90,6 +92,7 @@ class NodeOutcome:
     weight: int
     contribution: int
     standard_error: int
+    errors: Errors
     basis: int
     score: int
 
@@ -121,12 +124,12 @@ class RoundOutcome:
         return tuple(by_node.get(node, 0) for node in range(max(by_node, default=-1) + 1))
 
 
-def evaluate_round(inputs: RoundInputs, published: Measurements | None = None) -> RoundOutcome:
+def evaluate_round(inputs: RoundInputs, published: Measurements | None = None, resources: Resources = HERE) -> RoundOutcome:
     """Gate, game, contributions, pay and merge of one round.
 
     With `published` (a verifier's call), everything derived follows from those figures instead of this machine's own, which
-    come back as `measured` to be compared with them. Raises `TaskError` if the task cannot score its own base model,
-    `EvidenceError` if the published figures are not for the same nodes and coalitions.
+    come back as `measured` to be compared with them. `resources` are this machine's, and decide nothing. Raises `TaskError` if
+    the task cannot score its own base model, `EvidenceError` if the published figures are not for the same nodes and coalitions.
     """
     layout = layout_of(inputs.base)
     bounds = {entry.node: entry.max_samples for entry in inputs.roster}
@@ -140,17 +143,18 @@ def evaluate_round(inputs: RoundInputs, published: Measurements | None = None) -
     accepted = [node for node, decision in decisions.items() if decision.weight]
 
     weights = [claimed[node].samples * decisions[node].weight for node in accepted]
-    mean = WeightedMean(inputs.base, [updates[node] for node in accepted], weights)
-    evaluators = [Evaluator(inputs.task, shard) for shard in inputs.shards]
+    playing = [updates[node] for node in accepted]
+    game = RoundGame(inputs.task, inputs.shards, inputs.base, playing, weights, resources)
     figures = published.contributions if published else None
-    found = contribute(accepted, mean, evaluators, inputs.config.contributions, inputs.seed, figures)
+    found = contribute(accepted, game, playing, weights, inputs.config.contributions.work, inputs.seed, figures)
 
     gain = found.utility_all - found.utility_empty
     tolerance = len(inputs.shards) * inputs.config.tolerance.utility
-    pay = share_out(found.values, found.published.standard_errors, gain, tolerance, inputs.config.pay.z)
+    standard_errors = found.published.standard_errors
+    pay = share_out(found.values, standard_errors, gain, tolerance, inputs.config.pay.z)
     # A model that cannot be scored could not be scored as the next round's base either, and no round would ever pass again; it
     # is worth 0, so nobody is paid for it, and the base stands.
-    merged = mean.of_all() if found.scorable else dict(inputs.base)
+    merged = WeightedMean(inputs.base, playing, weights).of_all() if found.scorable else dict(inputs.base)
     return RoundOutcome(
         nodes=tuple(
             NodeOutcome(
@@ -160,7 +164,8 @@ def evaluate_round(inputs: RoundInputs, published: Measurements | None = None) -
                 decision.reason,
                 decision.weight,
                 found.values.get(node, 0),
-                found.published.standard_errors.get(node, 0),
+                standard_errors.get(node, 0),
+                found.published.errors.get(node, Errors(0, 0)),
                 pay.bases.get(node, 0),
                 pay.scores.get(node, 0),
             )

@@ -7,15 +7,14 @@ most. What it leaves to the full replay: gate statistics, verdicts, and how cont
 import secrets
 
 from aggregator.evaluation.contributions.pay import share_out
+from aggregator.evaluation.contributions.round_game import RoundGame
 from aggregator.evaluation.gate.inspection import Inspection, inspect
 from aggregator.evaluation.merge.mean import WeightedMean
 from aggregator.evaluation.round import RoundInputs
 from aggregator.scorer.errors import ReplayDifference
-from aggregator.scorer.replay import Margin, check_submissions
-from learning.errors import TaskError
-from learning.evaluator import Evaluator
+from aggregator.scorer.replay import Margin, check_submissions, utility_tolerance
 from protocol.evidence import Evidence, Kind, Leaf
-from protocol.parameters import layout_of, model_hash
+from protocol.parameters import Parameters, layout_of, model_hash
 
 
 def verify_quickly(inputs: RoundInputs, published: Evidence, draws: int) -> tuple[tuple[str, ...], Margin]:
@@ -29,14 +28,14 @@ def verify_quickly(inputs: RoundInputs, published: Evidence, draws: int) -> tupl
     inspections = {one.update.node: inspect(one.body, layout) for one in inputs.submissions}
     _check_bodies(published, inspections)
     _check_pay(inputs, published)
-    mean, players = _mean(inputs, published, inspections)
-    _check_model(inputs, published, mean)
+    nodes, updates, weights = _players(inputs, published, inspections)
+    _check_model(inputs, published, WeightedMean(inputs.base, updates, weights))
+    game = RoundGame(inputs.task, inputs.shards, inputs.base, updates, weights)
     leaves = sorted(published.by_kind[Kind.UTILITY].items())
     drawn = sorted(secrets.SystemRandom().sample(leaves, min(draws, len(leaves))))
-    evaluators = [Evaluator(inputs.task, shard) for shard in inputs.shards]
-    largest, tolerance = 0, inputs.config.tolerance.utility
+    largest, tolerance = 0, utility_tolerance(game.evaluator_number, inputs.config.tolerance)
     for position, leaf in drawn:
-        own = _utility(leaf, mean, players, evaluators)
+        own = _utility(leaf, game, nodes)
         largest = max(largest, abs(leaf.get("utility") - own))
         if largest > tolerance:
             raise ReplayDifference(f"UTILITY leaf {position} (tolerance {tolerance})", leaf.get("utility"), own)
@@ -66,16 +65,18 @@ def _check_pay(inputs: RoundInputs, published: Evidence) -> None:
             raise ReplayDifference(f"SCORE leaf {node}", leaf.get("score"), pay.scores.get(node, 0))
 
 
-def _mean(inputs: RoundInputs, published: Evidence, inspections: dict[int, Inspection]) -> tuple[WeightedMean, list[int]]:
+def _players(
+    inputs: RoundInputs, published: Evidence, inspections: dict[int, Inspection]
+) -> tuple[list[int], list[Parameters], list[int]]:
     weights = {node: leaf.get("weight") for node, leaf in sorted(published.by_kind[Kind.VERDICT].items()) if leaf.get("weight")}
     samples = {one.update.node: one.update.samples for one in inputs.submissions}
-    updates = []
+    updates: list[Parameters] = []
     for node in weights:
         parameters = inspections[node].parameters if node in inspections else None
         if parameters is None:
             raise ReplayDifference(f"VERDICT leaf {node}", published.by_kind[Kind.VERDICT][node].values, "no usable update")
         updates.append(parameters)
-    return WeightedMean(inputs.base, updates, [samples[node] * weight for node, weight in weights.items()]), list(weights)
+    return list(weights), updates, [samples[node] * weight for node, weight in weights.items()]
 
 
 def _check_model(inputs: RoundInputs, published: Evidence, mean: WeightedMean) -> None:
@@ -86,12 +87,10 @@ def _check_model(inputs: RoundInputs, published: Evidence, mean: WeightedMean) -
         raise ReplayDifference("MODEL leaf 0", found, merged)
 
 
-def _utility(leaf: Leaf, mean: WeightedMean, players: list[int], evaluators: list[Evaluator]) -> int:
+def _utility(leaf: Leaf, game: RoundGame, nodes: list[int]) -> int:
     coalition, shard = int.from_bytes(leaf.get("coalition"), "little"), leaf.get("shard")
-    members = [position for position, node in enumerate(players) if coalition >> node & 1]
-    if len(members) != coalition.bit_count() or shard >= len(evaluators):
-        raise ReplayDifference(f"UTILITY leaf {leaf.position}", leaf.values, f"coalitions of {players}")
-    try:
-        return int(evaluators[shard].scores(mean.of(members)).sum())
-    except TaskError:
-        return 0  # what cannot be scored is worth the least that a bounded score can be
+    players = sum(1 << position for position, node in enumerate(nodes) if coalition >> node & 1)
+    if players.bit_count() != coalition.bit_count() or shard >= len(game.shards):
+        raise ReplayDifference(f"UTILITY leaf {leaf.position}", leaf.values, f"coalitions of {nodes}")
+    list(game.play([players]))
+    return game.utilities[players][shard]

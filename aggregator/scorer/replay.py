@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import NamedTuple
 
 from aggregator.evaluation.contributions.contribute import ContributionFigures
+from aggregator.evaluation.contributions.round_game import EVALUATORS
 from aggregator.evaluation.evidence import build_evidence, published_measurements
 from aggregator.evaluation.gate.inspection import inspect
 from aggregator.evaluation.gate.statistics import Statistic, Statistics, measure
@@ -31,7 +32,7 @@ class Margin(NamedTuple):
 
 
 Margins = Mapping[str, Margin]
-"""By the sort of figure: statistics, utility, standard_error."""
+"""By the sort of figure: statistics, utility, contribution (where it was solved for), standard_error."""
 
 
 def replay(inputs: RoundInputs, published: Evidence) -> tuple[RoundOutcome, Margins]:
@@ -47,7 +48,8 @@ def replay(inputs: RoundInputs, published: Evidence) -> tuple[RoundOutcome, Marg
     # Before the game: a wrong statistic may change who plays, and then nothing after it could be compared.
     statistics = compare_statistics(figures.statistics, measure_submissions(inputs), tolerance.statistics)
     outcome = evaluate_round(inputs, figures)
-    margins = compare_contributions(figures.contributions, outcome.measured.contributions, outcome.denominator, tolerance)
+    theirs, ours = outcome.published.contributions, outcome.measured.contributions
+    margins = compare_contributions(theirs, ours, outcome.denominator, len(inputs.shards), tolerance)
     compare_evidence(published, build_evidence(inputs, outcome))
     return outcome, {"statistics": statistics, **margins}
 
@@ -87,18 +89,36 @@ def compare_statistics(published: Mapping[int, Statistics], own: Mapping[int, St
 
 
 def compare_contributions(
-    published: ContributionFigures, own: ContributionFigures, denominator: int, tolerance: ToleranceSection
+    published: ContributionFigures, own: ContributionFigures, denominator: int, shards: int, tolerance: ToleranceSection
 ) -> dict[str, Margin]:
-    """Each utility and standard error of the published ones is within its tolerance of the own one."""
-    utility = 0
+    """Each utility, figure of a stage, standard error and solved contribution is within its tolerance of the own one."""
+    limit = utility_tolerance(own.evaluator, tolerance)
+    utility, contribution, error = 0, 0, 0
     for (coalition, shard), theirs in published.utilities.items():
         where = f"UTILITY leaf of coalition {coalition:#x} on shard {shard}"
-        utility = max(utility, _within(where, theirs, own.utilities[coalition, shard], tolerance.utility))
-    error, bound = 0, tolerance.standard_error * denominator
-    for node, theirs in published.standard_errors.items():
-        where = f"CONTRIBUTION leaf {node}, standard error"
-        error = max(error, _within(where, theirs, own.standard_errors[node], bound))
-    return {"utility": Margin(utility, tolerance.utility), "standard_error": Margin(error, bound)}
+        utility = max(utility, _within(where, theirs, own.utilities[coalition, shard], limit))
+    for position, (stage, mine) in enumerate(zip(published.stages, own.stages, strict=True)):
+        where = f"ESTIMATE leaf {position}"
+        for name in ("residual", "spread"):
+            _within(f"{where}, {name}", getattr(stage, name), getattr(mine, name), shards * tolerance.utility)
+        for theirs, ours in zip(stage.misses, mine.misses, strict=True):
+            _within(f"{where}, misses", theirs, ours, tolerance.statistics)
+    solved, bound = tolerance.contribution * denominator, tolerance.standard_error * denominator
+    for node, theirs in published.solved.items():
+        contribution = max(contribution, _within(f"CONTRIBUTION leaf {node}, contribution", theirs, own.solved[node], solved))
+    for node, errors in published.errors.items():
+        for name, theirs, ours in zip(errors._fields, errors, own.errors[node], strict=True):
+            error = max(error, _within(f"CONTRIBUTION leaf {node}, {name} error", theirs, ours, bound))
+    return {
+        "utility": Margin(utility, limit),
+        "contribution": Margin(contribution, solved),
+        "standard_error": Margin(error, bound),
+    }
+
+
+def utility_tolerance(evaluator: int, tolerance: ToleranceSection) -> int:
+    """None for utilities of the integer evaluator, which are the same on every machine; by its number in the evidence."""
+    return 0 if evaluator == EVALUATORS["integer"] else tolerance.utility
 
 
 def compare_evidence(published: Evidence, own: Evidence) -> None:

@@ -33,7 +33,7 @@ def choose_evaluator(
         return slow
     with seeded(0):
         module = new_module(task).eval()
-    graph = trace(module)
+    graph = trace(module, base.keys())
     if graph is None or not mixture.players:
         return slow
     few = data.take(np.arange(min(len(data), _FEW)))

@@ -3,7 +3,7 @@
 Source: torch.fx (Reed et al., MLSys 2022).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,11 +20,14 @@ class ModuleGraph:
     `layers` by the name that the graph calls them by, which is also the prefix of their tensors' names.
     """
 
-    def __init__(self, graph: fx.Graph, layers: Mapping[str, nn.Module]) -> None:
+    def __init__(self, graph: fx.Graph, layers: Mapping[str, nn.Module], state: Container[str]) -> None:
         self.nodes = tuple(graph.nodes)
         self.layers = layers
         self._last_use = {used: node for node in self.nodes for used in node.all_input_nodes}
-        self._tensors = {name: [f"{name}.{tensor}" for tensor in layer.state_dict()] for name, layer in layers.items()}
+        self._tensors = {
+            name: [full for tensor in layer.state_dict() if (full := f"{name}.{tensor}") in state]
+            for name, layer in layers.items()
+        }
 
     def tensors(self, layer: Any) -> list[str]:
         """Names of a layer's tensors within the model, in its own order."""
@@ -87,8 +90,8 @@ class _Tracer(fx.Tracer):
         return bool(own) or super().is_leaf_module(m, module_qualified_name)
 
 
-def trace(module: nn.Module) -> ModuleGraph | None:
-    """The module's graph, or None if it cannot be taken apart.
+def trace(module: nn.Module, names: Collection[str]) -> ModuleGraph | None:
+    """The graph of a module whose state has these names, or None if it cannot be taken apart.
 
     It cannot if its forward pass branches on values, uses a tensor of the state outside a layer, takes anything but one input,
     returns anything but one value, calls a layer with state on anything but one value, or ties two names to one tensor.
@@ -97,10 +100,10 @@ def trace(module: nn.Module) -> ModuleGraph | None:
         traced = _Tracer().trace(module)
     except Exception:  # whatever a forward pass does with a stand-in for its input
         return None
-    state = module.state_dict(keep_vars=True)
+    state = {name: tensor for name, tensor in module.state_dict(keep_vars=True).items() if name in names}
     nodes = traced.nodes
     layers = {str(node.target): module.get_submodule(str(node.target)) for node in nodes if node.op == "call_module"}
-    graph = ModuleGraph(traced, layers)
+    graph = ModuleGraph(traced, layers, names)
     covered = [name for layer in layers for name in graph.tensors(layer)]
     with_state = [node for node in nodes if node.op == "call_module" and graph.tensors(node.target)]
     ends = [node for node in nodes if node.op == "output"]
@@ -109,7 +112,7 @@ def trace(module: nn.Module) -> ModuleGraph | None:
         and not any(node.op == "get_attr" for node in nodes)
         and all(len(node.all_input_nodes) == 1 and isinstance(node.args[0], fx.Node) for node in (*with_state, *ends))
         and len({id(tensor) for tensor in state.values()}) == len(state)
-        and sorted(covered) == sorted(state)
+        and sorted(covered) == sorted(names)
     )
     return graph if plain else None
 

@@ -45,6 +45,8 @@ def payload(kind: str, values: list) -> bytes:
         return word(32) + words_tail(values[0])
     if kind == "UTILITY":  # bytes coalition, uint32 shard, int256 utility
         return word(3 * 32) + word(values[1]) + word(values[2]) + bytes_tail(values[0])
+    if kind == "ESTIMATE":  # six static fields, then `uint256[] misses` at offset 7 words
+        return b"".join(map(word, values[:6])) + word(7 * 32) + words_tail(values[6])
     return b"".join(map(word, values))
 
 

@@ -130,6 +130,8 @@ def document() -> dict[str, Any]:
                 "format": formats.SCORE_BASIS,
                 "contribution": str(story.CONTRIBUTIONS[node]),
                 "standard_error": str(story.STANDARD_ERRORS[node]),
+                "sampling_error": str(story.SAMPLING_ERRORS[node]),
+                "estimation_error": str(story.ESTIMATION_ERRORS[node]),
                 "z_thousandths": story.Z_THOUSANDTHS,
                 "basis": str(story.BASES[node]),
             }

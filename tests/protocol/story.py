@@ -55,7 +55,7 @@ body_bytes = 16777216
 norm_multiple = "10"
 
 [contributions]
-permutation_pairs = 200
+work = 10000000000000
 
 [pay]
 token_name = "Fairshare Digits"
@@ -72,11 +72,12 @@ unbonding_seconds = 3600
 statistics = 16
 utility = 64
 standard_error = 1024
+contribution = 2048
 """
 
 # Sorted by key; decimals scaled on paper: 9 places in the recipe, 18 for money, 3 for norm_multiple and z.
 CONFIG_ROWS: list[tuple[str, int | str]] = [
-    ("contributions.permutation_pairs", 200),
+    ("contributions.work", 10_000_000_000_000),
     ("federation.name", "Größen"),
     ("federation.task", "Digits"),
     ("gate.norm_multiple", 10_000),
@@ -100,6 +101,7 @@ CONFIG_ROWS: list[tuple[str, int | str]] = [
     ("rounds.window_seconds", 60),
     ("stake.minimum", 10_000_000_000_000_000),
     ("stake.unbonding_seconds", 3_600),
+    ("tolerance.contribution", 2048),
     ("tolerance.standard_error", 1024),
     ("tolerance.statistics", 16),
     ("tolerance.utility", 64),
@@ -172,7 +174,8 @@ def apportioned(bases: list[int], total: int) -> list[int]:
 
 
 CONTRIBUTIONS = {0: 3 << 60, 5: -(1 << 58), 6: (1 << 60) + 1}
-STANDARD_ERRORS = {0: 1 << 40, 5: 9, 6: 2}
+SAMPLING_ERRORS, ESTIMATION_ERRORS = {0: 3 << 40, 5: 9, 6: 2}, {0: 4 << 40, 5: 0, 6: 1}
+STANDARD_ERRORS = {0: 5 << 40, 5: 9, 6: 2}  # the square root of the squares' sum, rounded down
 Z_THOUSANDTHS = 500
 BASES = {node: max(0, 1000 * CONTRIBUTIONS[node] - Z_THOUSANDTHS * STANDARD_ERRORS[node]) for node in NODES}
 SCORES = apportioned([BASES.get(index, 0) for index in range(7)], 10_000_000)
@@ -198,14 +201,25 @@ LEAVES: dict[str, dict[int, list[Any]]] = {
     "STATISTICS": {0: [[1 << 20, -1]], 5: [[]], 6: [[12345]]},
     "VERDICT": {0: [1, 1, 65536], 5: [1, 1, 65536], 6: [2, 2, 40000]},
     "UTILITY": {0: [b"", 0, 0], 1: [b"\x01", 0, 123456], 2: [b"\x61", 1, -5]},
-    "CONTRIBUTION": {node: [node, CONTRIBUTIONS[node], STANDARD_ERRORS[node], BASES[node]] for node in NODES},
+    "CONTRIBUTION": {
+        node: [
+            node,
+            CONTRIBUTIONS[node],
+            STANDARD_ERRORS[node],
+            SAMPLING_ERRORS[node],
+            ESTIMATION_ERRORS[node],
+            BASES[node],
+        ]
+        for node in NODES
+    },
     "SCORE": {node: [SCORES[node]] for node in NODES},
     "REPUTATION": {0: [0], 5: [-3], 6: [1 << 40]},
     "MODEL": {0: [MERGED_HASH]},
+    "ESTIMATE": {0: [2, 2, 2, 46, 1 << 70, 3, [7, 5, 6]], 1: [2, 3, 1, 4096, 0, 0, []]},
     "RECEIPT": {0: [receipt_for(0)], 5: [receipt_for(5)]},  # node 6 committed by the chain
 }
-KIND_NUMBERS = dict(zip(LEAVES, [*range(1, 12), 13], strict=True))
-DEPTHS = {kind: 20 if kind in {"INPUT", "UTILITY", "MODEL"} else 13 for kind in LEAVES}
+KIND_NUMBERS = {kind: number for number, kind in enumerate(LEAVES, start=1)}
+DEPTHS = {kind: 20 if kind in {"INPUT", "UTILITY", "MODEL", "ESTIMATE"} else 13 for kind in LEAVES}
 PAYLOADS = {kind: {at: by_hand.payload(kind, values) for at, values in found.items()} for kind, found in LEAVES.items()}
 HASHES = {
     kind: {at: by_hand.leaf(FEDERATION, KIND_NUMBERS[kind], at, content) for at, content in found.items()}

@@ -71,6 +71,7 @@ by_abi_type = {
     "bytes": st.binary(max_size=70),
     "address": st.just(story.LEDGER),
     "int256[]": st.lists(st.integers(-(1 << 255), (1 << 255) - 1), max_size=3).map(tuple),
+    "uint256[]": st.lists(st.integers(0, (1 << 256) - 1), max_size=3).map(tuple),
     **{f"uint{bits}": st.integers(0, (1 << bits) - 1) for bits in (8, 16, 24, 32, 64, 128)},
     **{f"int{bits}": st.integers(-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (64, 128, 256)},
     # the sum tree adds bases in 256 bits
@@ -225,7 +226,7 @@ FIRST = {kind: next(i for i, leaf in enumerate(LEAVES) if leaf.kind is kind) for
         "evidence",
         {},
         edited(["schema_version"], KeyError),
-        edited(["schema_version"], 1),
+        edited(["schema_version"], 3),
         edited(["root"], KeyError),
         edited(["root"], "0x"),
         edited(["root"], 5),
@@ -281,7 +282,7 @@ def test_what_anyone_members_and_scorers_see():
     kinds = [{leaf.kind for leaf in EVIDENCE.visible_to(access).leaves} for access in Access]
     assert kinds[Access.SCORERS] == set(Kind)
     assert kinds[Access.SCORERS] - kinds[Access.MEMBERS] == {Kind.BODY}
-    assert kinds[Access.MEMBERS] - kinds[Access.ANYONE] == {Kind.STATISTICS, Kind.UTILITY, Kind.REPUTATION}
+    assert kinds[Access.MEMBERS] - kinds[Access.ANYONE] == {Kind.STATISTICS, Kind.UTILITY, Kind.REPUTATION, Kind.ESTIMATE}
 
 
 def test_what_is_hidden_is_missed_when_all_roots_are_checked():
@@ -306,4 +307,4 @@ def test_an_update_leaf_is_in_the_closed_tree():
 def test_kinds_are_numbered_and_classed():
     assert {kind.name: kind.value for kind in Kind} == story.KIND_NUMBERS
     toleranced = {kind for kind in Kind if LEAF_KINDS[kind].leaf_class is LeafClass.TOLERANCED}
-    assert toleranced == {Kind.STATISTICS, Kind.UTILITY}
+    assert toleranced == {Kind.STATISTICS, Kind.UTILITY, Kind.ESTIMATE}

@@ -91,7 +91,7 @@ body_bytes = 1000000
 norm_multiple = "10"
 
 [contributions]
-permutation_pairs = 50
+work = 1000000000
 
 [pay]
 token_name = "Test Token"
@@ -108,6 +108,7 @@ unbonding_seconds = 1000
 statistics = 16
 utility = 64
 standard_error = 1024
+contribution = 1024
 """
 
 

@@ -1,32 +1,48 @@
 """What every accepted node contributed to a round: the game played, its Shapley values, and how sure they are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
 
-import numpy as np
-
-from aggregator.evaluation.contributions.design import choose_design
-from aggregator.evaluation.contributions.game import Scorer, members, play
-from aggregator.evaluation.contributions.standard_error import PerSample
-from aggregator.evaluation.merge.mean import WeightedMean
-from protocol.config import ContributionsSection
+from aggregator.evaluation.contributions.enumeration import shapley
+from aggregator.evaluation.contributions.estimate import SOLVE_DENOMINATOR, Estimate, Stage, standard_error
+from aggregator.evaluation.contributions.game import members
+from aggregator.evaluation.contributions.method import estimate
+from aggregator.evaluation.contributions.reduction import Reduced, active_players, alike, shared_out
+from aggregator.evaluation.contributions.round_game import RoundGame
 from protocol.errors import EvidenceError
+from protocol.parameters import Parameters
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
+class Errors(NamedTuple):
+    """Standard errors of a contribution on the round's denominator: from the evaluation samples, from the estimation."""
+
+    sampling: int
+    estimation: int
+
+
 @dataclass(frozen=True)
 class ContributionFigures:
-    """The toleranced figures of the game: they come from float arithmetic, which differs between machines.
+    """The figures of the game that may come from float arithmetic, which differs between machines.
 
-    `utilities` by (coalition as a mask over node indices, shard), in the order of evaluation; `standard_errors` by node index,
-    on the round's denominator.
+    `utilities` by (coalition as a mask over node indices, shard), in the order of evaluation; `errors` by node index. `stages`
+    of the estimation, the last one used. `solved`: contributions by node index where they were solved for, empty where they
+    follow from the utilities of all coalitions. `evaluator`: the number of what evaluated the coalitions.
     """
 
     utilities: Mapping[tuple[int, int], int]
-    standard_errors: Mapping[int, int]
+    errors: Mapping[int, Errors]
+    stages: tuple[Stage, ...]
+    solved: Mapping[int, int]
+    evaluator: int
+
+    @property
+    def standard_errors(self) -> dict[int, int]:
+        """Both errors of each node together."""
+        return {node: standard_error(*errors) for node, errors in self.errors.items()}
 
 
 @dataclass(frozen=True)
@@ -47,39 +63,41 @@ class Contributions:
 
 def contribute(
     nodes: Sequence[int],
-    mean: WeightedMean,
-    shards: Sequence[Scorer],
-    settings: ContributionsSection,
+    game: RoundGame,
+    updates: Sequence[Parameters],
+    weights: Sequence[int],
+    work: int,
     seed: bytes,
     published: ContributionFigures | None = None,
 ) -> Contributions:
-    """Play the game of `mean`, whose players are `nodes` (their indices, ascending), on the evaluation shards.
+    """Find the contributions of `nodes` (their indices, ascending), the players of `game` with these updates and weights.
 
-    With `published`, contributions follow from those figures. Raises `TaskError` if the base model cannot be scored,
-    `EvidenceError` if the published figures are not for the same nodes and coalitions.
+    `work` as in the config. With `published` (of a round that is replayed), contributions follow from those figures. Raises
+    `EvidenceError` if they are not for the same nodes and coalitions.
     """
-    design = choose_design(len(nodes), settings.permutation_pairs, seed)
-    per_sample = PerSample(design.coefficients)
-    utilities: dict[tuple[int, int], int] = {}
-    for column, worth in enumerate(play(mean, shards, design.coalitions)):
-        mask = sum(1 << nodes[player] for player in members(worth.coalition))
-        utilities |= {(mask, shard): int(scores.sum()) for shard, scores in enumerate(worth.per_shard)}
-        per_sample.add(column, np.concatenate(worth.per_shard))
-    measured = ContributionFigures(utilities, dict(zip(nodes, per_sample.standard_errors(), strict=True)))
-    used = measured
-    if published is not None:
-        used = ContributionFigures(
-            in_order("utilities", published.utilities, measured.utilities),
-            in_order("standard errors", published.standard_errors, measured.standard_errors),
-        )
-    figures = list(used.utilities.values())
-    totals = [sum(figures[at : at + len(shards)]) for at in range(0, len(figures), len(shards))]
-    values = {
-        node: sum(int(weight) * utility for weight, utility in zip(row, totals, strict=True))
-        for node, row in zip(nodes, design.coefficients, strict=True)
-    }
-    # The last coalition is the full one.
-    return Contributions(values, design.denominator, used, measured, totals[0], totals[-1], worth.scorable)
+    active = active_players(updates)
+    reduced = Reduced(game, active)
+    found = estimate(reduced, work // game.cost, seed, published.stages if published else ())
+    if found.denominator == SOLVE_DENOMINATOR:
+        found = replace(found, contributions=shared_out(found.contributions, alike(updates, weights, active)))
+    measured = _figures(nodes, game, active, found)
+    used = measured if published is None else _published(published, measured)
+
+    full = (1 << game.players) - 1
+    totals = _totals(used.utilities)
+    players = {_mask(nodes, one): one for one in game.utilities}
+    empty = totals[0]
+    everything = totals.get(_mask(nodes, full), empty)  # without active players only the empty one is played
+    values = dict.fromkeys(nodes, 0)
+    if used.solved:
+        values |= used.solved
+        if sum(values.values()) != found.denominator * (everything - empty):
+            raise EvidenceError("the published contributions do not sum to U(N) − U(∅)")
+    else:
+        among = {_among(active, players[mask]): total for mask, total in totals.items()}
+        numerators, _ = shapley(among, len(active))
+        values |= {nodes[player]: value for player, value in zip(active, numerators, strict=True)}
+    return Contributions(values, found.denominator, used, measured, empty, everything, game.scorable)
 
 
 def in_order(what: str, published: Mapping[_K, _V], own: Mapping[_K, _V]) -> Mapping[_K, _V]:
@@ -90,3 +108,55 @@ def in_order(what: str, published: Mapping[_K, _V], own: Mapping[_K, _V]) -> Map
             f"the published {what} are not for the same leaves as the replayed ones: {differing} is on one side only"
         )
     return {key: published[key] for key in own}
+
+
+def _figures(nodes: Sequence[int], game: RoundGame, active: Sequence[int], found: Estimate) -> ContributionFigures:
+    played = game.utilities
+    if found.denominator != SOLVE_DENOMINATOR:
+        played = {coalition: played[coalition] for coalition in sorted(played)}
+    utilities = {
+        (_mask(nodes, coalition), shard): utility for coalition, one in played.items() for shard, utility in enumerate(one)
+    }
+    errors = dict.fromkeys(nodes, Errors(0, 0))
+    for player, *both in zip(active, found.sampling_errors, found.estimation_errors, strict=True):
+        errors[nodes[player]] = Errors(*both)
+    solved: dict[int, int] = {}
+    if found.denominator == SOLVE_DENOMINATOR:
+        solved = dict.fromkeys(nodes, 0)
+        solved |= {nodes[player]: value for player, value in zip(active, found.contributions, strict=True)}
+    return ContributionFigures(utilities, errors, found.stages, solved, game.evaluator_number)
+
+
+def _published(published: ContributionFigures, own: ContributionFigures) -> ContributionFigures:
+    if len(published.stages) != len(own.stages):
+        raise EvidenceError(f"{len(published.stages)} stages of the estimation are published, the replay has {len(own.stages)}")
+    for theirs, mine in zip(published.stages, own.stages, strict=True):
+        if len(theirs.misses) != len(mine.misses):
+            raise EvidenceError(f"a stage of the estimation is published with {len(theirs.misses)} length scales")
+    # What a stage came to follows from its figures, so only these are taken over.
+    stages = tuple(
+        mine._replace(residual=theirs.residual, spread=theirs.spread, misses=theirs.misses)
+        for theirs, mine in zip(published.stages, own.stages, strict=True)
+    )
+    return ContributionFigures(
+        in_order("utilities", published.utilities, own.utilities),
+        in_order("standard errors", published.errors, own.errors),
+        stages,
+        in_order("contributions", published.solved, own.solved) if own.solved else {},
+        own.evaluator,
+    )
+
+
+def _totals(utilities: Mapping[tuple[int, int], int]) -> dict[int, int]:
+    totals: dict[int, int] = {}
+    for (mask, _), utility in utilities.items():
+        totals[mask] = totals.get(mask, 0) + utility
+    return totals
+
+
+def _mask(nodes: Sequence[int], coalition: int) -> int:
+    return sum(1 << nodes[player] for player in members(coalition))
+
+
+def _among(active: Sequence[int], coalition: int) -> int:
+    return sum(1 << position for position, player in enumerate(active) if coalition >> player & 1)

@@ -81,9 +81,10 @@ def standard_error(sampling: int, estimation: int) -> int:
     return isqrt(sampling * sampling + estimation * estimation)
 
 
-def solved(
-    values: NDArray[np.float64], gain: int, sampling: NDArray[np.float64], estimation: NDArray[np.float64], stages: Sequence[Stage]
-) -> Estimate:
+Values = NDArray[np.float64]
+
+
+def solved(values: Values, gain: int, sampling: Values, estimation: Values, stages: Sequence[Stage]) -> Estimate:
     """An estimate on the denominator 2^20 whose contributions sum to exactly `gain`, U(N) − U(∅).
 
     What rounding leaves over goes to the lowest players, a unit each.
@@ -95,6 +96,6 @@ def solved(
     return Estimate(tuple(numerators), SOLVE_DENOMINATOR, scaled(sampling), scaled(estimation), tuple(stages))
 
 
-def scaled(errors: NDArray[np.float64]) -> tuple[int, ...]:
+def scaled(errors: Values) -> tuple[int, ...]:
     """Errors on the denominator 2^20."""
     return tuple(round(value * SOLVE_DENOMINATOR) for value in errors.tolist())

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.evaluation.contributions.enumeration import every_coalition, exact_matrix, shapley
-from aggregator.evaluation.contributions.estimate import SOLVE_DENOMINATOR, Estimate, Estimator, Outcome, Stage, solved
+from aggregator.evaluation.contributions.estimate import Estimate, Estimator, Outcome, Stage, solved
 from aggregator.evaluation.contributions.game import Game, Worth
 from aggregator.evaluation.contributions.kriging import SingularKernelError, choose, distinct, kernels
 from aggregator.evaluation.contributions.regression import LinearRule, least_squares, sampling_error
@@ -60,8 +60,9 @@ def krige(
 ) -> Estimate | tuple[Stage, ...]:
     """Logit kriging on about `evaluations` coalitions, doubled up to `limit` while the certificate fails.
 
-    Needs at least 2 players and 2n + 4 evaluations. `published`: the stages of a round that is replayed, whose figures decide.
-    Gives the stages alone if there is nothing to interpolate: a coalition without a score, or a singular kernel.
+    Needs at least 4 players and 2n + 4 evaluations. `published`: the stages of a round that is replayed, whose figures decide.
+    Gives the stages alone if there is nothing to interpolate: a coalition without a score, or a singular kernel. The outcome of
+    the last stage says whether the certificate holds.
     """
     found: dict[int, Worth] = {}
     stages: list[Stage] = []
@@ -74,15 +75,14 @@ def krige(
         if not all(worth.scorable for worth in found.values()):
             return (*stages, Stage(Estimator.KRIGING, Outcome.NOT_SCORABLE, len(found)))
         observed = Observed(game, list(found.values()))
-        told = published[len(stages)] if len(stages) < len(published) else None
+        told = published[len(stages)] if len(stages) < len(published) and published[len(stages)].misses else None
         try:
             attempt = _Attempt(observed, design.coalitions[2 * game.players :], told)
-            stage = attempt.stage
-            if (told or stage).certified or limit is None or 2 * evaluations > limit or len(found) >= 1 << game.players:
+            stages.append(attempt.stage)
+            if attempt.certified or limit is None or 2 * evaluations > limit or len(found) >= 1 << game.players:
                 return attempt.estimate(found, seed, stages)
         except SingularKernelError:
             return (*stages, Stage(Estimator.KRIGING, Outcome.SINGULAR, len(found)))
-        stages.append(stage._replace(outcome=Outcome.NOT_CERTIFIED))
         evaluations *= 2
 
 
@@ -101,13 +101,13 @@ class _Attempt:
         residuals = self._residuals(Surrogate(observed, candidates[self._chosen], fit), sorted(held))
         self._error = _additive_error(residuals, sorted(held), self._game.players)
         in_design = np.isin(np.arange(len(observed.coalitions)), [observed.coalitions.index(one) for one in drawn])
-        spread = float(observed.utilities[in_design].std()) if in_design.any() else 0.0
-        residual = float(np.sqrt(np.mean(residuals**2))) if len(residuals) else 0.0
-        self.stage = Stage(
-            Estimator.KRIGING, Outcome.USED, len(observed.coalitions), round(residual), round(spread), own
-        )
+        spread = round(float(observed.utilities[in_design].std())) if in_design.any() else 0
+        residual = round(float(np.sqrt(np.mean(residuals**2)))) if len(residuals) else 0
+        found = Stage(Estimator.KRIGING, Outcome.USED, len(observed.coalitions), residual, spread, own)
+        self.certified = (told or found).certified
+        self.stage = found if self.certified else found._replace(outcome=Outcome.NOT_CERTIFIED)
 
-    def estimate(self, found: dict[int, Worth], seed: bytes, before: Sequence[Stage]) -> Estimate:
+    def estimate(self, found: dict[int, Worth], seed: bytes, stages: Sequence[Stage]) -> Estimate:
         """The contributions of the surrogate that is fitted to all evaluated coalitions."""
         observed, players = self._observed, self._game.players
         kept = distinct(observed.members, self._gram)
@@ -128,7 +128,7 @@ class _Attempt:
         if design is not None:
             error = np.hypot(error, sampling_error(rule, design, utilities))
         gain = int(found[(1 << players) - 1].utility - found[0].utility)
-        return solved(rule.matrix @ utilities, gain, per_sample.standard_errors(), error, (*before, self.stage))
+        return solved(rule.matrix @ utilities, gain, per_sample.standard_errors(), error, stages)
 
     def _residuals(self, surrogate: Surrogate, held: Sequence[int]) -> NDArray[np.float64]:
         """What the surrogate without the hold-outs misses of them."""
@@ -162,5 +162,3 @@ def _held_out(drawn: Sequence[int], evaluated: int) -> list[int]:
 
 def _gain(utilities: NDArray[np.float64]) -> int:
     return round(float(utilities[1])) - round(float(utilities[0]))
-
-

@@ -80,8 +80,12 @@ class Resources:
     `memory` in bytes bounds each of what is held of updates, models, activations and results at a time.
     """
 
-    executor: Executor = InProcess()
+    executor: Executor
     memory: int = 1 << 29
+
+
+HERE = Resources(InProcess())
+"""This process alone, with the memory that any machine has."""
 
 
 def members(coalition: int) -> tuple[int, ...]:

@@ -40,15 +40,15 @@ class Kernel:
         """Covariances of two lists of coalitions, (k, players) and (l, players): shape (k, l)."""
         inner = one @ self.gram @ other.T
         distances = squared_distances(one, other, self.gram)
-        return np.exp(-distances / (2 * self.distance)) + _TREND * (1 + inner / self.trend)
+        covariance: NDArray[np.float64] = np.exp(-distances / (2 * self.distance)) + _TREND * (1 + inner / self.trend)
+        return covariance
 
 
-def squared_distances(
-    one: NDArray[np.float64], other: NDArray[np.float64], gram: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def squared_distances(one: NDArray[np.float64], other: NDArray[np.float64], gram: NDArray[np.float64]) -> NDArray[np.float64]:
     """|c − c′|²_G of two lists of coalitions, never negative: shape (k, l)."""
     first, second = np.einsum("ki,ij,kj->k", one, gram, one), np.einsum("ki,ij,kj->k", other, gram, other)
-    return np.maximum(first[:, None] + second[None] - 2 * one @ gram @ other.T, 0.0)
+    distances: NDArray[np.float64] = np.maximum(first[:, None] + second[None] - 2 * one @ gram @ other.T, 0.0)
+    return distances
 
 
 def distinct(members: NDArray[np.float64], gram: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -7,7 +7,7 @@ all accepted nodes. U(∅) is the base model's, really evaluated, and U(N) the m
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aggregator.evaluation.contributions.game import Resources, Worth, indicators
+from aggregator.evaluation.contributions.game import HERE, Resources, Worth, indicators
 from aggregator.evaluation.merge.mean import WeightedMean
 from learning.coalitions.choice import choose_evaluator
 from learning.coalitions.evaluator import CoalitionEvaluator, score_rows
@@ -25,6 +25,9 @@ from learning.errors import TaskError
 from learning.evaluator import Evaluator
 from learning.task import Task
 from protocol.parameters import Parameters
+
+EVALUATORS = {"one-by-one": 1, "batched": 2, "integer": 3}
+"""Names of evaluators and their numbers in the evidence, never reused."""
 
 _BLOCK = 256
 """Coalitions that are handed to an executor at a time, at most."""
@@ -84,7 +87,7 @@ class RoundGame:
         base: Parameters,
         updates: Sequence[Parameters],
         weights: Sequence[int],
-        resources: Resources = Resources(),  # noqa: B008  # frozen
+        resources: Resources = HERE,
     ) -> None:
         self.players, self.samples = len(updates), sum(len(shard) for shard in shards)
         self.shards = tuple(shards)
@@ -93,13 +96,20 @@ class RoundGame:
         self._work = CoalitionWork(task, self.shards, base, tuple(updates), tuple(weights), resources.memory)
         empty = [Evaluator(task, shard).scores(base) for shard in shards]
         self._pinned = {0: Worth(0, np.concatenate(empty))}
+        self.utilities: dict[int, tuple[int, ...]] = {}
+        """Of every coalition that was played, by its mask, in the order of the first time: its utility on each shard."""
         if updates:
             self._pinned[(1 << self.players) - 1] = self._merged(WeightedMean(base, updates, weights).of_all())
 
     @property
-    def evaluator(self) -> CoalitionEvaluator:
-        """What evaluates the coalitions (on the first shard; the model decides, so it is the same kind on all)."""
-        return self._work.evaluators[0]
+    def scorable(self) -> bool:
+        """Whether the merged model has a score."""
+        return self._pinned[(1 << self.players) - 1].scorable
+
+    @property
+    def evaluator_number(self) -> int:
+        """The number, in evidence, of what evaluates the coalitions; the model decides, so it is the same on every shard."""
+        return EVALUATORS[self._work.evaluators[0].name]
 
     @property
     def cost(self) -> int:
@@ -111,16 +121,20 @@ class RoundGame:
         needed = [one for one in coalitions if outputs or one not in self._pinned]
         found = chain.from_iterable(self._resources.executor.map(self._work, self._blocks(needed, outputs)))
         for coalition in coalitions:
-            pinned = self._pinned.get(coalition)
-            if pinned is None:
-                yield next(found)
-            else:
-                yield pinned._replace(outputs=next(found).outputs) if outputs else pinned
+            worth = self._pinned.get(coalition)
+            if worth is None:
+                worth = next(found)
+            elif outputs:
+                worth = worth._replace(outputs=next(found).outputs)
+            self.utilities[coalition] = tuple(
+                int(worth.scores[start:end].sum(dtype=np.int64)) for start, end in pairwise(self.bounds)
+            )
+            yield worth
 
     def score(self, outputs: Tensor, samples: slice) -> NDArray[np.integer] | None:
         """See `Game`."""
         parts = []
-        for shard, start, end in zip(self.shards, self.bounds, self.bounds[1:], strict=False):
+        for shard, (start, end) in zip(self.shards, pairwise(self.bounds), strict=True):
             first, last = max(start, samples.start), min(end, samples.stop)
             if first < last:
                 given = outputs[:, first - samples.start : last - samples.start]

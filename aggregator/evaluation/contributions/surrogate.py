@@ -42,7 +42,8 @@ class Observed:
         mixed = torch.from_numpy(weights).to(values.dtype) @ values.flatten(1)
         if self.has_outputs:
             return self.game.score(mixed.view(len(weights), *values.shape[1:]), samples)
-        return np.rint(mixed.numpy()).astype(np.int64)
+        rounded: NDArray[np.int64] = np.rint(mixed.numpy()).astype(np.int64)
+        return rounded
 
 
 class Surrogate:
@@ -94,4 +95,3 @@ class Surrogate:
     def _blocks(self) -> list[slice]:
         samples = self._observed.game.samples
         return [slice(at, min(at + _SAMPLES, samples)) for at in range(0, samples, _SAMPLES)]
-

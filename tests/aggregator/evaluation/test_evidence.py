@@ -41,11 +41,12 @@ def test_every_kind_of_leaf_is_there(evidence: Evidence) -> None:
         Kind.BODY: 6,
         Kind.STATISTICS: 4,
         Kind.VERDICT: 7,
-        Kind.UTILITY: 8 * 2,
+        Kind.UTILITY: 4 * 2,
         Kind.CONTRIBUTION: 3,
         Kind.SCORE: 7,
         Kind.REPUTATION: 8,
         Kind.MODEL: 1,
+        Kind.ESTIMATE: 1,
         Kind.RECEIPT: 7,
     }
 
@@ -65,7 +66,7 @@ def test_the_leaves_say_what_was_bound_sent_and_decided(inputs: RoundInputs, out
     assert at[Kind.UPDATE][2].get("samples") == inputs.submissions[1].update.samples
     assert at[Kind.VERDICT][6].values == (Verdict.REJECT, Reason.NOT_FINITE, 0)
     assert at[Kind.VERDICT][9].values == (Verdict.DUPLICATE, Reason.SAME_AS_LOWER_INDEX, 0)
-    assert at[Kind.CONTRIBUTION][5].values == (5, 0, 0, 0)
+    assert at[Kind.CONTRIBUTION][5].values == (5, 0, 0, 0, 0, 0)
     assert [leaf.get("score") for leaf in at[Kind.SCORE].values()] == [node.score for node in outcome.nodes]
     assert at[Kind.REPUTATION][2].get("reputation") == -5
     assert at[Kind.REPUTATION][40].get("reputation") == 3
@@ -75,17 +76,18 @@ def test_the_leaves_say_what_was_bound_sent_and_decided(inputs: RoundInputs, out
 
 def test_utilities_name_their_coalition_by_node_indices(evidence: Evidence) -> None:
     leaves = list(evidence.by_kind[Kind.UTILITY].values())
-    assert [leaf.position for leaf in leaves] == list(range(16))
-    assert [leaf.get("shard") for leaf in leaves] == [0, 1] * 8
+    assert [leaf.position for leaf in leaves] == list(range(8))
+    assert [leaf.get("shard") for leaf in leaves] == [0, 1] * 4
     masks = [int.from_bytes(leaf.get("coalition"), "little") for leaf in leaves[::2]]
-    assert masks == [0, 1, 1 << 2, 1 | 1 << 2, 1 << 5, 1 | 1 << 5, 1 << 2 | 1 << 5, 1 | 1 << 2 | 1 << 5]
+    # Node 5 changes nothing: it is with all the others, and in no smaller coalition.
+    assert masks == [0, 1, 1 << 2, 1 | 1 << 2 | 1 << 5]
 
 
 def test_the_header_binds_the_round(inputs: RoundInputs, outcome: RoundOutcome, evidence: Evidence) -> None:
     header = evidence.header
     assert (header.federation, header.round, header.seed) == (inputs.domain.separator, inputs.round, SEED)
     assert header.inputs == inputs.bound.digest()
-    assert (header.denominator, header.z_thousandths) == (6, 0)
+    assert (header.denominator, header.z_thousandths) == (2, 0)
     assert header.total_basis == outcome.total_basis > 0
     assert (header.utility_empty, header.utility_all) == (outcome.utility_empty, outcome.utility_all)
     evidence.check_roots()
@@ -116,7 +118,7 @@ def test_nobody_but_scorers_sees_bodies_and_nobody_but_members_utilities(evidenc
     def kinds(access: Access) -> set[Kind]:
         return {leaf.kind for leaf in evidence.visible_to(access).leaves}
 
-    hidden = {Kind.STATISTICS, Kind.UTILITY, Kind.REPUTATION}
+    hidden = {Kind.STATISTICS, Kind.UTILITY, Kind.REPUTATION, Kind.ESTIMATE}
     assert kinds(Access.ANYONE) == set(Kind) - hidden - {Kind.BODY}
     assert kinds(Access.MEMBERS) == set(Kind) - {Kind.BODY}
     assert kinds(Access.SCORERS) == set(Kind)
@@ -139,5 +141,5 @@ def test_a_round_without_submissions_has_evidence_too() -> None:
     inputs = digits_round([])
     evidence = build_evidence(inputs, evaluate_round(inputs))
     evidence.check_roots()
-    assert [leaf.kind for leaf in evidence.leaves if leaf.kind is not Kind.INPUT] == [Kind.UTILITY, Kind.MODEL]
+    assert [leaf.kind for leaf in evidence.leaves if leaf.kind is not Kind.INPUT] == [Kind.UTILITY, Kind.ESTIMATE, Kind.MODEL]
     assert evidence.by_kind[Kind.UTILITY][0].get("coalition") == b""

@@ -42,7 +42,7 @@ def test_a_quick_verification_draws_other_leaves_each_time(inputs: RoundInputs, 
     draws = [verify_quickly(inputs, evidence, 3) for _ in range(6)]
     assert all(len(drawn) == 3 for drawn, _ in draws)
     assert len({drawn for drawn, _ in draws}) > 1
-    assert all(margin == (0, 64) for _, margin in draws)
+    assert all(margin.largest <= margin.tolerance for _, margin in draws)
     everything, _ = verify_quickly(inputs, evidence, 1000)
     assert len(everything) == len(evidence.by_kind[Kind.UTILITY])
 

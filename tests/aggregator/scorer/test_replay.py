@@ -62,7 +62,9 @@ def other(value: object) -> object:
 def test_honest_evidence_replays(inputs: RoundInputs, evidence: Evidence) -> None:
     outcome, margins = replay(inputs, evidence)
     assert build_evidence(inputs, outcome) == evidence
-    assert {name: margin.largest for name, margin in margins.items()} == {"statistics": 0, "utility": 0, "standard_error": 0}
+    assert {name: margin.largest for name, margin in margins.items()} == dict.fromkeys(
+        ("statistics", "utility", "contribution", "standard_error"), 0
+    )
 
 
 def test_the_order_of_the_leaves_in_the_bundle_means_nothing(inputs: RoundInputs, evidence: Evidence) -> None:
@@ -77,7 +79,8 @@ EXACT_AND_DERIVED = [
     *((Kind.UPDATE, 3, name) for name in ("round", "inputs", "node", "base_model", "parameters", "samples", "signature")),
     *((Kind.BODY, 3, name) for name in ("body_hash", "salt", "fingerprint")),
     *((Kind.VERDICT, 3, name) for name in ("verdict", "reason", "weight")),
-    *((Kind.CONTRIBUTION, 3, name) for name in ("node", "contribution", "basis")),
+    *((Kind.CONTRIBUTION, 3, name) for name in ("node", "contribution", "standard_error", "basis")),
+    *((Kind.ESTIMATE, 0, name) for name in ("evaluator", "estimator", "outcome", "evaluations")),
     (Kind.SCORE, 3, "score"),
     (Kind.SCORE, LAST, "score"),
     (Kind.REPUTATION, 1, "reputation"),
@@ -100,13 +103,14 @@ def test_a_lie_in_an_exact_or_derived_leaf_is_named(
 
 
 def test_the_table_of_lies_above_and_below_covers_every_field() -> None:
-    toleranced = {(Kind.STATISTICS, "values"), (Kind.CONTRIBUTION, "standard_error")}
+    toleranced = {(Kind.STATISTICS, "values"), (Kind.CONTRIBUTION, "sampling_error"), (Kind.CONTRIBUTION, "estimation_error")}
+    toleranced |= {(Kind.ESTIMATE, name) for name in ("residual", "spread", "misses")}
     toleranced |= {(Kind.UTILITY, name) for name in ("coalition", "shard", "utility")}
     covered = {(kind, name) for kind, _, name in EXACT_AND_DERIVED} | toleranced
     assert covered == {(kind, name) for kind in Kind for _, name in LEAF_KINDS[kind].fields}
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in (Kind.UTILITY, Kind.CONTRIBUTION)])
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in (Kind.UTILITY, Kind.CONTRIBUTION, Kind.ESTIMATE)])
 def test_a_leaf_left_out_is_named(inputs: RoundInputs, evidence: Evidence, kind: Kind) -> None:
     position = 0 if kind is Kind.MODEL else 3
     leaves = tuple(leaf for leaf in evidence.leaves if (leaf.kind, leaf.position) != (kind, position))
@@ -125,6 +129,8 @@ def test_utilities_and_errors_are_for_exactly_the_replayed_game(inputs: RoundInp
 
     with pytest.raises(EvidenceError, match="utilities are not for the same leaves"):
         replay(inputs, without(Kind.UTILITY, 9))
+    with pytest.raises(EvidenceError, match="0 stages of the estimation are published"):
+        replay(inputs, without(Kind.ESTIMATE, 0))
     with pytest.raises(EvidenceError, match="standard errors are not for the same leaves"):
         replay(inputs, without(Kind.CONTRIBUTION, 3))
     for name, value in (("coalition", b"\xff"), ("shard", 1)):
@@ -160,7 +166,7 @@ def test_a_statistic_that_changes_who_plays_is_named_all_the_same(inputs: RoundI
 
 
 @pytest.mark.parametrize("by", [-64, 64, -65, 65])
-@pytest.mark.parametrize("position", [0, 9, 63])
+@pytest.mark.parametrize("position", [0, 9, 31])
 def test_a_utility_may_differ_by_its_tolerance(inputs: RoundInputs, evidence: Evidence, position: int, by: int) -> None:
     changed = altered(evidence, Kind.UTILITY, position, lambda values: {"utility": values["utility"] + by})
     changed = follow(inputs, changed)
@@ -176,21 +182,24 @@ def test_a_utility_may_differ_by_its_tolerance(inputs: RoundInputs, evidence: Ev
 
 
 @pytest.mark.parametrize("by", [-6000, 6000, -6001, 6001])
+@pytest.mark.parametrize("name", ["sampling", "estimation"])
 def test_a_standard_error_may_differ_by_its_tolerance_times_the_denominator(
-    inputs: RoundInputs, evidence: Evidence, by: int
+    inputs: RoundInputs, evidence: Evidence, name: str, by: int
 ) -> None:
     assert evidence.header.denominator == 60
-    changed = altered(evidence, Kind.CONTRIBUTION, 3, lambda values: {"standard_error": values["standard_error"] + by})
+    if name == "estimation":  # it is zero here
+        by = abs(by)
+    changed = altered(evidence, Kind.CONTRIBUTION, 3, lambda values: {f"{name}_error": values[f"{name}_error"] + by})
     changed = follow(inputs, changed)
     if abs(by) <= 60 * TOLERANCES["standard_error"]:
         replay(inputs, changed)
     else:
-        with pytest.raises(ReplayDifference, match=r"CONTRIBUTION leaf 3, standard error \(tolerance 6000\)"):
+        with pytest.raises(ReplayDifference, match=rf"CONTRIBUTION leaf 3, {name} error \(tolerance 6000\)"):
             replay(inputs, changed)
 
 
 def test_figures_within_the_tolerance_must_be_followed_by_what_derives_from_them(inputs: RoundInputs, evidence: Evidence) -> None:
-    one_unit = altered(evidence, Kind.UTILITY, 63, lambda values: {"utility": values["utility"] + 1})
+    one_unit = altered(evidence, Kind.UTILITY, 31, lambda values: {"utility": values["utility"] + 1})
     with pytest.raises(ReplayDifference, match="CONTRIBUTION leaf 0"):
         replay(inputs, one_unit)
 

@@ -19,7 +19,7 @@ NODES = 4
 def federation(alpha: float | None = None) -> Federation:
     whole = digits()
     data = whole.task.load("training").take(np.arange(160))
-    settings = config(contributions={"permutation_pairs": 1})
+    settings = config()
     shards = (whole.shards[0].take(np.arange(60)),)
     return Federation(whole.task, settings, whole.base, divide(data, NODES, alpha, 0, 8), shards, whole.root_set)
 
