@@ -88,9 +88,9 @@ def _check_model(inputs: RoundInputs, published: Evidence, mean: WeightedMean) -
 
 
 def _utility(leaf: Leaf, game: RoundGame, nodes: list[int]) -> int:
-    coalition, shard = int.from_bytes(leaf.get("coalition"), "little"), leaf.get("shard")
+    coalition, shard = int.from_bytes(leaf.get("coalition"), "little"), int(leaf.get("shard"))
     players = sum(1 << position for position, node in enumerate(nodes) if coalition >> node & 1)
     if players.bit_count() != coalition.bit_count() or shard >= len(game.shards):
         raise ReplayDifference(f"UTILITY leaf {leaf.position}", leaf.values, f"coalitions of {nodes}")
-    list(game.play([players]))
+    list(game.play([players]))  # which notes the utility of each shard
     return game.utilities[players][shard]
