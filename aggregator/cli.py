@@ -11,7 +11,7 @@ import typer
 from aggregator.errors import AGGREGATOR_EXIT_CODES
 from learning.errors import LEARNING_EXIT_CODES
 from ledger.errors import LEDGER_EXIT_CODES
-from protocol.terminal import emit, expecting, note, plain, table
+from protocol.terminal import emit, expecting, note, plain, table, working
 
 app = typer.Typer(no_args_is_help=True, help="The aggregator: found a federation, lead its rounds, see where they stand.")
 
@@ -64,7 +64,8 @@ def init(
     purpose = f"the keys in {directory / 'keys'}"
     passphrase = read_passphrase(purpose, passphrase_file, confirm=True) if new else ""
     scorers = tuple(scorer) if scorer else None
-    founded = found(home, Wishes(task, name, evaluation, root, rpc_url, chain_id, data, label, scorers), passphrase)
+    with working("making keys, and trying the task out on the data", quiet=as_json):
+        founded = found(home, Wishes(task, name, evaluation, root, rpc_url, chain_id, data, label, scorers), passphrase)
     file = founded.file
 
     def show() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.errors import LEDGER_EXIT_CODES, NeverJoined, WrongWallet
-from protocol.terminal import emit, expecting, note, table
+from protocol.terminal import emit, expecting, note, table, working
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
@@ -85,7 +85,8 @@ def fund(
     from ledger.places import find_chain, read_address
 
     to, wei = read_address(address), parse_amount(amount)
-    tx_hash = give(find_chain(None, rpc_url, None).rpc_url, faucet_path(_database(chain_home)), to, wei)
+    with working("waiting for the coin", quiet=as_json):
+        tx_hash = give(find_chain(None, rpc_url, None).rpc_url, faucet_path(_database(chain_home)), to, wei)
     result = {"address": to, "amount": str(wei), "transaction": tx_hash}
     emit(result, as_json, lambda: print(f"{to} got {show_amount(wei)} coin"))
 
@@ -120,7 +121,13 @@ def deploy(
     where = find_chain(directory, rpc_url, chain_id)
     web3 = connect(where.rpc_url, where.chain_id)
     account = _unlock(directory, founding.operator, passphrase_file)
-    done = found_federation(directory, web3, lambda journal: Sender(web3, account, journal), config, founding, note)
+    with working("waiting until each contract is mined", quiet=as_json) as tell:
+
+        def say(step: str) -> None:
+            with tell.paused():
+                note(step)
+
+        done = found_federation(directory, web3, lambda journal: Sender(web3, account, journal), config, founding, say)
     path = deployment_path(directory, where.chain_id)
 
     def show() -> None:
@@ -187,7 +194,8 @@ def status(
     """
     from ledger.views import show_status, status_as_json, status_of
 
-    found = status_of(_client(federation, ledger, rpc_url, chain_id))
+    with working("reading every round from the chain", quiet=as_json):
+        found = status_of(_client(federation, ledger, rpc_url, chain_id))
     emit(status_as_json(found), as_json, lambda: show_status(found))
 
 
@@ -208,9 +216,10 @@ def rewards(
     from ledger.rewards import rewards_of
     from ledger.views import rewards_as_json, show_rewards
 
-    client = _client(federation, ledger, rpc_url, chain_id)
-    record = client.node(_index(client, node))
-    found = rewards_of(client, record.node)
+    with working("reading every round from the chain", quiet=as_json):
+        client = _client(federation, ledger, rpc_url, chain_id)
+        record = client.node(_index(client, node))
+        found = rewards_of(client, record.node)
     emit(rewards_as_json(record, found, client.block()), as_json, lambda: show_rewards(record, found, client.token_symbol()))
 
 
@@ -246,4 +255,6 @@ def _unlock(directory: Path, operator: str, passphrase_file: Path | None) -> "Lo
     wallet = Wallet.open(directory / "keys" / "operator.json")
     if wallet.address != operator:
         raise WrongWallet(wallet.path, wallet.address, operator)
-    return wallet.unlock(read_passphrase(f"the wallet {wallet.path}", passphrase_file))
+    passphrase = read_passphrase(f"the wallet {wallet.path}", passphrase_file)
+    with working("unlocking the operator's key"):
+        return wallet.unlock(passphrase)

@@ -6,9 +6,12 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 from protocol.errors import FormatError, ProtocolError, ServiceRefused, ServiceUnreachable, ServiceUnreadable
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 SCHEMA_VERSION = 1
 
@@ -71,17 +74,41 @@ def note(text: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(plain(text), markup=False)
 
 
+class Working:
+    """A line on stderr that says what takes its time, with something that turns; nothing at all without a terminal."""
+
+    def __init__(self, status: "Status | None") -> None:
+        self._status = status
+
+    def __call__(self, text: str) -> None:
+        """Say what is being done now."""
+        if self._status is not None:
+            self._status.update(plain(text).replace("[", "\\["))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the line away while somebody is asked something."""
+        if self._status is not None:
+            self._status.stop()
+        try:
+            yield
+        finally:
+            if self._status is not None:
+                self._status.start()
+
+
 @contextmanager
-def working(what: str, quiet: bool = False) -> Iterator[Callable[[str], None]]:
-    """Show on stderr that something takes its time; yields what changes the words. Silent if `quiet` or not on a terminal."""
+def working(what: str, quiet: bool = False) -> Iterator[Working]:
+    """Show on stderr that `what` is being done; silent if `quiet`, or where nobody looks on."""
     if quiet or not sys.stderr.isatty():
-        yield lambda text: None
+        yield Working(None)
         return
     from rich.console import Console
-    from rich.text import Text
 
-    with Console(stderr=True, highlight=False).status(Text(plain(what))) as status:
-        yield lambda text: status.update(Text(plain(text)))
+    with Console(stderr=True, highlight=False).status("") as status:
+        told = Working(status)
+        told(what)
+        yield told
 
 
 def emit(result: Mapping[str, Any], as_json: bool, show: Callable[[], None]) -> None:

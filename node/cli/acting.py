@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from node.cli.options import Home, Json, PassphraseFile, ends_well, open_home
-from protocol.terminal import emit, note, plain, when
+from node.cli.options import Home, Json, PassphraseFile, asking, ends_well, open_home
+from protocol.terminal import emit, note, plain, when, working
 
 if TYPE_CHECKING:
     from node.enrolment import FederationOffer
@@ -52,7 +52,8 @@ def init(
     home = home_at(directory)
     complete = home.owner_key.exists() and home.signing_key.exists()
     passphrase = "" if complete else read_passphrase(f"the keys of {directory}", passphrase_file, confirm=True)
-    owner, signing = make_keys(home, passphrase)
+    with working("making the keys", quiet=as_json or complete):
+        owner, signing = make_keys(home, passphrase)
     keys = {"owner": str(owner.address), "signing_key": str(signing.address)}
     before = home.settings({}) if home.settings_file.exists() else None
     if before is None and federation is None and invitation is None:
@@ -63,18 +64,16 @@ def init(
         raise HomeIncomplete(directory, "URL of the aggregator")
     invited = home.invitation() if invitation is None else read_invitation(invitation)
     chain_url = rpc_url or (before.rpc_url if before else LOCAL_RPC_URL)
-    ledger = LedgerClient.open(chain_url, invited.chain_id, invited.ledger)
-    with FederationClient(federation or (before.federation_url if before else "")) as client:
-        settings = enrol(
-            home,
-            invited,
-            ledger,
-            client,
-            rpc_url=chain_url,
-            data=data,
-            payout=paid_to,
-            consent=lambda offer: _agree(offer, before, accepted),
-        )
+    url = federation or (before.federation_url if before else "")
+    with working("asking the chain and the aggregator", quiet=as_json) as tell, FederationClient(url) as client:
+
+        def agree(offer: "FederationOffer") -> None:
+            with tell.paused():
+                _agree(offer, before, accepted)
+            tell("trying the task out on your data")
+
+        ledger = LedgerClient.open(chain_url, invited.chain_id, invited.ledger)
+        settings = enrol(home, invited, ledger, client, rpc_url=chain_url, data=data, payout=paid_to, consent=agree)
     following = f"fairshare node join {shlex.quote(str(directory))}"
     result = {**keys, "ready": True, "next": following, **settings.model_dump(mode="json")}
     emit(
@@ -94,12 +93,12 @@ def join(
     Example: fairshare node join press-7
     """
     from ledger.amounts import parse_amount, show_amount
-    from ledger.wallet import read_passphrase
     from node import membership
 
     wei = None if stake is None else parse_amount(stake)
-    home, settings, ledger = open_home(directory)
-    joined = membership.join(home, settings, ledger, lambda: read_passphrase(f"the keys of {directory}", passphrase_file), wei)
+    with working("joining", quiet=as_json) as tell:
+        home, settings, ledger = open_home(directory)
+        joined = membership.join(home, settings, ledger, asking(tell, directory, passphrase_file), wei)
     record, tx_hash = joined.node, None if joined.tx_hash is None else "0x" + joined.tx_hash.hex()
     did = "has joined already, as" if tx_hash is None else "joined as"
     sentence = f"{record.owner} {did} node {record.node} with a stake of {show_amount(record.stake)} coin."
@@ -124,8 +123,9 @@ def run(
     told: list[dict[str, Any]] = []
     try:
         with stopping_on_signals():
-            from node.reporter import reporting
-            from node.runner import run as follow
+            with working("starting", quiet=as_json):
+                from node.reporter import reporting
+                from node.runner import run as follow
 
             passphrase = read_passphrase(f"the keys of {directory}", passphrase_file)
             with reporting(sys.stderr if as_json else sys.stdout) as reporter:
@@ -149,23 +149,25 @@ def claim(
     Example: fairshare node claim press-7
     """
     from ledger.amounts import show_amount
-    from ledger.wallet import Wallet, read_passphrase
+    from ledger.wallet import Wallet
     from node.earnings import claim as send_claims
     from node.earnings import earnings
     from node.membership import own_node
 
-    home, _, ledger = open_home(directory)
-    node = own_node(home, ledger)
-    found, symbol = earnings(ledger, node.node), ledger.token_symbol()
-    amounts, transactions = found.amounts, list[str]()
-    if found.claimable_rounds:
-        wallet = Wallet.open(payer or home.owner_key)
-        account = wallet.unlock(read_passphrase(f"the wallet {wallet.path}", passphrase_file))
-        transactions = ["0x" + mined.tx_hash.hex() for mined in send_claims(ledger, found, account)]
-        count = len(found.claimable_rounds)
-        sentence = f"claimed {show_amount(amounts['claimable'])} {symbol} of {count} round(s) for {node.payout}"
-    else:
-        sentence = f"nothing to claim; {show_amount(amounts['pending'])} {symbol} are pending"
+    with working("reading every round from the chain", quiet=as_json) as tell:
+        home, _, ledger = open_home(directory)
+        node = own_node(home, ledger)
+        found, symbol = earnings(ledger, node.node), ledger.token_symbol()
+        amounts, transactions = found.amounts, list[str]()
+        if found.claimable_rounds:
+            wallet = Wallet.open(payer or home.owner_key)
+            account = wallet.unlock(asking(tell, wallet.path, passphrase_file)())
+            tell("waiting for the claim to be mined")
+            transactions = ["0x" + mined.tx_hash.hex() for mined in send_claims(ledger, found, account)]
+            count = len(found.claimable_rounds)
+            sentence = f"claimed {show_amount(amounts['claimable'])} {symbol} of {count} round(s) for {node.payout}"
+        else:
+            sentence = f"nothing to claim; {show_amount(amounts['pending'])} {symbol} are pending"
     result = {
         "node": node.node,
         "payout": node.payout,
@@ -185,12 +187,12 @@ def leave(directory: Home, passphrase_file: PassphraseFile = None, as_json: Json
     Example: fairshare node leave press-7
     """
     from ledger.amounts import show_amount
-    from ledger.wallet import read_passphrase
     from node.leaving import Step
     from node.leaving import leave as do_what_is_due
 
-    home, _, ledger = open_home(directory)
-    found = do_what_is_due(home, ledger, lambda: read_passphrase(f"the keys of {directory}", passphrase_file))
+    with working("asking the registry", quiet=as_json) as tell:
+        home, _, ledger = open_home(directory)
+        found = do_what_is_due(home, ledger, asking(tell, directory, passphrase_file))
     stake = f"{show_amount(found.amount)} coin"
     sentence = {
         Step.LEFT: f"node {found.node} has left: it takes part in no round that opens from now on. Its stake of {stake} is free "

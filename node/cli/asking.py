@@ -45,7 +45,8 @@ def status(directory: Home, as_json: Json = False) -> None:
     """
     from node.status import node_status, status_rows
 
-    found = node_status(*open_home(directory))
+    with working("asking the chain", quiet=as_json):
+        found = node_status(*open_home(directory))
     emit(found.to_json(), as_json, lambda: table(("", ""), status_rows(found)))
 
 
@@ -57,9 +58,10 @@ def why(directory: Home, number: Round, as_json: Json = False) -> None:
     """
     from node.why import explain_round
 
-    home, settings, ledger = open_home(directory)
-    found = explain_round(home, settings, ledger, number)
-    emit(found.to_json(), as_json, lambda: table(("", ""), found.rows(ledger.token_symbol())))
+    with working("asking the chain and the aggregator", quiet=as_json):
+        home, settings, ledger = open_home(directory)
+        found, symbol = explain_round(home, settings, ledger, number), ledger.token_symbol()
+    emit(found.to_json(), as_json, lambda: table(("", ""), found.rows(symbol)))
 
 
 @ends_well
@@ -72,9 +74,10 @@ def rewards(directory: Home, as_json: Json = False) -> None:
     from node.earnings import compare, earnings
     from node.membership import own_node
 
-    home, settings, ledger = open_home(directory)
-    found, symbol = earnings(ledger, own_node(home, ledger).node), ledger.token_symbol()
-    aggregator = compare(found, settings.federation_url)
+    with working("reading every round from the chain", quiet=as_json):
+        home, settings, ledger = open_home(directory)
+        found, symbol = earnings(ledger, own_node(home, ledger).node), ledger.token_symbol()
+        aggregator = compare(found, settings.federation_url)
     rows = [
         *((name, f"{show_amount(amount)} {symbol}") for name, amount in found.amounts.items()),
         ("claimable rounds", ", ".join(map(str, found.claimable_rounds)) or "none"),

@@ -139,6 +139,28 @@ def test_a_second_ctrl_c_changes_nothing(tmp_path: Path) -> None:
     assert (code, err.count("error:")) == (130, 1)
 
 
+def test_on_a_terminal_it_says_what_it_waits_for_and_leaves_the_cursor_as_it_was(tmp_path: Path) -> None:
+    home = a_node(tmp_path / "node", silent_url())
+    leader, follower = pty.openpty()
+    call = [sys.executable, "-m", "fairshare", "node", "status", str(home.path)]
+    process = subprocess.Popen(call, env=environment(TERM="xterm"), stdin=follower, stdout=follower, stderr=follower)
+    os.close(follower)
+    try:
+        seen = b""
+        while b"asking the chain" not in seen:
+            seen += os.read(leader, 1024)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+        while STOPPED.encode() not in seen:
+            seen += os.read(leader, 4096)
+        assert b"Traceback" not in seen
+        assert seen.rindex(b"\x1b[?25h") > seen.rindex(b"\x1b[?25l")  # shown again after it was hidden
+    finally:
+        process.kill()
+        process.wait()
+        os.close(leader)
+
+
 def test_at_the_prompt_for_a_passphrase(tmp_path: Path) -> None:
     leader, follower = pty.openpty()
     process = subprocess.Popen(
