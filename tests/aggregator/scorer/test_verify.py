@@ -84,7 +84,7 @@ def flipped(abi_type: str, value: Any) -> Any:
     if isinstance(value, str):
         return "0x5FbDB2315678afecb367f032d93F642f64180aa3"
     if isinstance(value, tuple):
-        return (value[0] ^ 1 << 40, *value[1:])
+        return (value[0] ^ 1 << 40, *value[1:]) if value else (1,)
     return value ^ (1 << 40 if int(abi_type.lstrip("uint")) >= 64 else 1)
 
 
