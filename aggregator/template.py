@@ -31,6 +31,27 @@ body_bytes = 67108864           # the largest update file that is taken
 
 [gate]
 norm_multiple = "10"            # an update this many times longer than the round's reference is rejected
+virtual_nodes = 40              # honest nodes the aggregator trains itself each round, to compare with; 0: none
+duplicate = "0.8"               # so similar (of 1) an update is to another one that only nodes that collude can send both
+prior = "2"                     # nats taken off the evidence of a round, see docs/gate.md
+grey = "3"                      # above minus so many nats the dear check is made
+forgetting = "0.85"             # what a round keeps of the suspicion before it
+down_weight = "4"               # suspicion above which an update counts less
+reject_round = "4"              # evidence of one round above which the update is rejected
+reject = "6"                    # suspicion above which it is
+expel = "30"                    # suspicion above which the evidence says that the node can be expelled
+guard = "3"                     # so far outside calibration nobody is rejected on statistics, only quarantined
+quarantine_weight = "0.5"       # what a new node's weight is multiplied by, and everybody's under suspicion then
+# Nats of evidence per standard deviation of each statistic; `fairshare aggregator calibrate` fits them.
+weight_duplicate = "15"
+weight_size = "0.2"
+weight_cone = "0.5"
+weight_affine = "0.5"
+weight_fit = "0.3"
+weight_replay = "0.3"
+weight_utility = "0.3"
+weight_own_classes = "0.4"
+weight_energy = "0.5"
 
 [contributions]
 work = 10000000000000           # coalitions x parameters x samples that may be computed with more than 12 accepted nodes

@@ -31,7 +31,7 @@ VERDICTS = _by_code(
     ),
     Entry(
         "no-change",
-        "The update changes nothing, so its contribution is exactly zero.",
+        "The update changes nothing.",
         "Check that training runs and moves the model.",
     ),
     Entry(
@@ -61,6 +61,79 @@ VERDICTS = _by_code(
         "same-as-lower-index",
         "The update equals that of a node with a lower index, which keeps the round.",
         "Train on your own data.",
+    ),
+    Entry(
+        "similar-to-lower-index",
+        "The update is so similar to that of a node with a lower index that only nodes that collude can send both.",
+        "Train on your own data.",
+    ),
+    Entry(
+        "similar-to-another",
+        "The update is far more similar to another node's than independent training makes it.",
+        "Train on your own data.",
+    ),
+    Entry(
+        "unusual-norm",
+        "The update's length is not what the recipe gives on so many samples.",
+        "Train with the federation's recipe, and declare the samples that were trained on.",
+    ),
+    Entry(
+        "outside-cone",
+        "The update points away from all directions in which training on clean data, however skewed, moves the model.",
+        "Check the labels and the preprocessing of the data.",
+    ),
+    Entry(
+        "against-training",
+        "The update moves the model backwards, or not along training at all.",
+        "Check the labels, and that the update is trained minus base.",
+    ),
+    Entry(
+        "unexplained",
+        "Little of the update is what training on clean data gives.",
+        "Check the labels and the preprocessing of the data.",
+    ),
+    Entry(
+        "repeats-parent",
+        "The update repeats what the round before has already done to the model.",
+        "Train on your own data in every round.",
+    ),
+    Entry(
+        "no-class-gains",
+        "No part of the evaluation data gains from the update as it does from honest ones.",
+        "Check the labels of the data.",
+    ),
+    Entry(
+        "harms-own-classes",
+        "The update makes the model worse on the very kinds of samples that it seems to be trained on.",
+        "Check the labels of the data.",
+    ),
+    Entry(
+        "unusual-parameters",
+        "The update changes weights that training on clean data leaves alone.",
+        "Check the inputs for marks that do not belong there, and that nothing is added to the update.",
+    ),
+    Entry(
+        "under-suspicion",
+        "The evidence of several rounds together speaks against the node, so its update counts less.",
+        "Check labels and preprocessing; every usual update lowers the suspicion.",
+    ),
+    Entry(
+        "suspected",
+        "The evidence of several rounds together is enough to refuse the update.",
+        "Check labels and preprocessing; every usual update lowers the suspicion.",
+    ),
+    Entry(
+        "expellable",
+        "The evidence of many rounds is past the threshold at which the scorers may expel the node.",
+        "Ask the operator; a node that is expelled gets its stake back, and needs a new invitation to come again.",
+    ),
+    Entry(
+        "new-node", "The node is new: its first update counts at a part of its weight.", "Nothing: it ends with the next round."
+    ),
+    Entry(
+        "outside-calibration",
+        "The update is unusual, but so are many of this round: the aggregator's clean data does not represent them.",
+        "Ask the operator for a root set that has data like yours.",
     ),
 )
 """Reasons of the gate, one to a verdict: the members of `protocol.verdicts.Reason`."""

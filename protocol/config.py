@@ -75,9 +75,50 @@ class RoundsSection(_Section):
 
 
 class GateSection(_Section):
-    """Limits of the hard checks. `norm_multiple` is in thousandths of the round's reference norm, at least 1."""
+    """How the gate decides. Decimals are in thousandths.
+
+    `norm_multiple` of the round's reference norm is the most that an update may have, at least 1. `virtual_nodes`: honest nodes
+    that the aggregator trains itself each round; 0 leaves the hard checks alone. `duplicate`: similarity, 0 … 1, from which the
+    higher index is a copy. Each `weight_…` is the evidence, in nats, of one standard deviation of a statistic
+    (`weight_duplicate`: of 1 of similarity); `prior` nats are taken off their sum. Above −`grey` the dear check is made; above
+    `reject_round` the round is lost. Summed over rounds with `forgetting`, above `down_weight` the weight falls, above `reject`
+    the round is lost, above `expel` the evidence says so. A new node, and any node under suspicion while the heterogeneity is
+    more than `guard` deviations outside calibration, keeps `quarantine_weight` of its weight instead.
+    """
 
     norm_multiple: Annotated[Thousandths, Field(ge=1000)]
+    virtual_nodes: Annotated[int, Field(ge=0, le=1000)]
+    duplicate: Annotated[Thousandths, Field(gt=0, le=1000)]
+    prior: Thousandths
+    grey: Thousandths
+    forgetting: Annotated[Thousandths, Field(le=1000)]
+    down_weight: Thousandths
+    reject_round: Thousandths
+    reject: Thousandths
+    expel: Thousandths
+    guard: Thousandths
+    quarantine_weight: Annotated[Thousandths, Field(gt=0, le=1000)]
+    weight_duplicate: Thousandths
+    weight_size: Thousandths
+    weight_cone: Thousandths
+    weight_affine: Thousandths
+    weight_fit: Thousandths
+    weight_replay: Thousandths
+    weight_utility: Thousandths
+    weight_own_classes: Thousandths
+    weight_energy: Thousandths
+
+    @property
+    def weights(self) -> dict[str, int]:
+        """The `weight_…` values by what follows in their names."""
+        prefix = "weight_"
+        return {name.removeprefix(prefix): value for name, value in self.model_dump().items() if name.startswith(prefix)}
+
+    @model_validator(mode="after")
+    def _ascending(self) -> "GateSection":
+        if not self.down_weight < self.reject < self.expel:
+            raise ValueError("down_weight must be below reject, and reject below expel")
+        return self
 
 
 class ContributionsSection(_Section):

@@ -11,15 +11,16 @@ from aggregator.evaluation.contributions.contribute import ContributionFigures, 
 from aggregator.evaluation.contributions.game import HERE, Resources
 from aggregator.evaluation.contributions.pay import share_out
 from aggregator.evaluation.contributions.round_game import RoundGame
-from aggregator.evaluation.gate.inspection import Inspection, inspect
-from aggregator.evaluation.gate.statistics import Statistics, measure
-from aggregator.evaluation.gate.verdict import Claimed, decide
+from aggregator.evaluation.gate.inspection import Inspection
+from aggregator.evaluation.gate.judgement import GateInputs, Judgement, judge
+from aggregator.evaluation.gate.statistics import Statistics
+from aggregator.evaluation.gate.verdict import Claimed
 from aggregator.evaluation.merge.mean import WeightedMean
 from learning.data import Data
 from learning.task import Task
 from protocol.config import FederationConfig
 from protocol.inputs import BoundInputs
-from protocol.parameters import Parameters, layout_of, model_hash
+from protocol.parameters import Parameters, model_hash
 from protocol.roster import RosterEntry
 from protocol.typed_data import Domain, Update
 from protocol.verdicts import Reason, Verdict
@@ -124,25 +125,43 @@ class RoundOutcome:
         return tuple(by_node.get(node, 0) for node in range(max(by_node, default=-1) + 1))
 
 
-def evaluate_round(inputs: RoundInputs, published: Measurements | None = None, resources: Resources = HERE) -> RoundOutcome:
+def gate_inputs(inputs: RoundInputs) -> GateInputs:
+    """The part of a round that the gate depends on."""
+    bounds = {entry.node: entry.max_samples for entry in inputs.roster}
+    return GateInputs(
+        task=inputs.task,
+        config=inputs.config,
+        base=inputs.base,
+        parent_delta=inputs.parent_delta,
+        claimed={s.update.node: Claimed(s.update.samples, bounds[s.update.node]) for s in inputs.submissions},
+        bodies={s.update.node: s.body for s in inputs.submissions},
+        shards=inputs.shards,
+        root_set=inputs.root_set,
+        reputation=inputs.reputation,
+        seed=inputs.seed,
+    )
+
+
+def evaluate_round(
+    inputs: RoundInputs,
+    published: Measurements | None = None,
+    resources: Resources = HERE,
+    judged: Judgement | None = None,
+) -> RoundOutcome:
     """Gate, game, contributions, pay and merge of one round.
 
     With `published` (a verifier's call), everything derived follows from those figures instead of this machine's own, which
-    come back as `measured` to be compared with them. `resources` are this machine's, and decide nothing. Raises `TaskError` if
+    come back as `measured` to be compared with them; `judged` is the gate's part, if it was already done. `resources` are this
+    machine's, and decide nothing. Raises `TaskError` if
     the task cannot score its own base model, `EvidenceError` if the published figures are not for the same nodes and coalitions.
     """
-    layout = layout_of(inputs.base)
-    bounds = {entry.node: entry.max_samples for entry in inputs.roster}
-    claimed = {s.update.node: Claimed(s.update.samples, bounds[s.update.node]) for s in inputs.submissions}
-    inspections = {s.update.node: inspect(s.body, layout) for s in inputs.submissions}
-    updates = {node: found.parameters for node, found in inspections.items() if found.parameters is not None}
-    own_statistics = {node: measure(update) for node, update in updates.items()}
+    gate = judged or judge(gate_inputs(inputs), published.statistics if published else None)
+    updates = {node: found.parameters for node, found in gate.inspections.items() if found.parameters is not None}
+    in_order("statistics", gate.published if published is None else published.statistics, gate.measured)
+    samples = {s.update.node: s.update.samples for s in inputs.submissions}
+    accepted = [node for node, decision in gate.decisions.items() if decision.weight]
 
-    statistics = in_order("statistics", published.statistics, own_statistics) if published else own_statistics
-    decisions = decide(claimed, inspections, statistics, inputs.config.gate.norm_multiple)
-    accepted = [node for node, decision in decisions.items() if decision.weight]
-
-    weights = [claimed[node].samples * decisions[node].weight for node in accepted]
+    weights = [samples[node] * gate.decisions[node].weight for node in accepted]
     playing = [updates[node] for node in accepted]
     game = RoundGame(inputs.task, inputs.shards, inputs.base, playing, weights, resources)
     figures = published.contributions if published else None
@@ -159,7 +178,7 @@ def evaluate_round(inputs: RoundInputs, published: Measurements | None = None, r
         nodes=tuple(
             NodeOutcome(
                 node,
-                claimed[node].samples,
+                samples[node],
                 decision.verdict,
                 decision.reason,
                 decision.weight,
@@ -169,16 +188,15 @@ def evaluate_round(inputs: RoundInputs, published: Measurements | None = None, r
                 pay.bases.get(node, 0),
                 pay.scores.get(node, 0),
             )
-            for node, decision in decisions.items()
+            for node, decision in gate.decisions.items()
         ),
-        inspections=inspections,
-        published=Measurements(statistics, found.published),
-        measured=Measurements(own_statistics, found.measured),
+        inspections=gate.inspections,
+        published=Measurements(gate.published, found.published),
+        measured=Measurements(gate.measured, found.measured),
         denominator=found.denominator,
         utility_empty=found.utility_empty,
         utility_all=found.utility_all,
         merged=merged,
         model_hash=model_hash(merged),
-        # Nothing is inferred about anyone over several rounds yet: reputation is carried as it came.
-        reputation={entry.node: inputs.reputation.get(entry.node, 0) for entry in inputs.roster} | dict(inputs.reputation),
+        reputation=dict(inputs.reputation) | gate.reputation,
     )

@@ -11,14 +11,13 @@ from typing import NamedTuple
 from aggregator.evaluation.contributions.contribute import ContributionFigures
 from aggregator.evaluation.contributions.round_game import EVALUATORS
 from aggregator.evaluation.evidence import build_evidence, published_measurements
-from aggregator.evaluation.gate.inspection import inspect
-from aggregator.evaluation.gate.statistics import Statistic, Statistics, measure
-from aggregator.evaluation.round import RoundInputs, RoundOutcome, evaluate_round
+from aggregator.evaluation.gate.judgement import judge
+from aggregator.evaluation.gate.statistics import Statistic, Statistics
+from aggregator.evaluation.round import RoundInputs, RoundOutcome, evaluate_round, gate_inputs
 from aggregator.scorer.errors import ReplayDifference
 from protocol.config import ToleranceSection
 from protocol.errors import SignatureError
 from protocol.evidence import Evidence, Header, Kind, Leaf
-from protocol.parameters import layout_of
 from protocol.update import body_hash, check_opening
 
 _MISSING = "no such leaf"
@@ -46,8 +45,9 @@ def replay(inputs: RoundInputs, published: Evidence) -> tuple[RoundOutcome, Marg
     check_submissions(inputs)
     figures, tolerance = published_measurements(published), inputs.config.tolerance
     # Before the game: a wrong statistic may change who plays, and then nothing after it could be compared.
-    statistics = compare_statistics(figures.statistics, measure_submissions(inputs), tolerance.statistics)
-    outcome = evaluate_round(inputs, figures)
+    gate = judge(gate_inputs(inputs), figures.statistics)
+    statistics = compare_statistics(figures.statistics, gate.measured, tolerance.statistics)
+    outcome = evaluate_round(inputs, figures, judged=gate)
     theirs, ours = outcome.published.contributions, outcome.measured.contributions
     margins = compare_contributions(theirs, ours, outcome.denominator, len(inputs.shards), tolerance)
     compare_evidence(published, build_evidence(inputs, outcome))
@@ -68,13 +68,6 @@ def check_submissions(inputs: RoundInputs) -> None:
         if submission.body is not None:
             hashed, salt = body_hash(submission.body), submission.salt or b""
             check_opening(update.parameters, inputs.domain.separator, inputs.round, update.node, salt, hashed)
-
-
-def measure_submissions(inputs: RoundInputs) -> dict[int, Statistics]:
-    """This machine's own statistics of every usable update, by node index."""
-    layout = layout_of(inputs.base)
-    found = ((submission.update.node, inspect(submission.body, layout).parameters) for submission in inputs.submissions)
-    return {node: measure(update) for node, update in found if update is not None}
 
 
 def compare_statistics(published: Mapping[int, Statistics], own: Mapping[int, Statistics], tolerance: int) -> Margin:

@@ -19,7 +19,7 @@ TYPED_DATA = (
 CONFIG = (
     'SHA-256 of preimage: tag "fairshare/config/1", then for every value, in the order of the dotted keys: key, "int" or "str", '
     "value as text, each with its length in 4 bytes (big-endian) before it. Decimals are scaled to integers: those of the "
-    "recipe by 10^9, money by 10^18, norm_multiple and z by 10^3"
+    "recipe by 10^9, money by 10^18, those of the gate and z by 10^3"
 )
 
 MODEL = (

@@ -53,6 +53,26 @@ body_bytes = 16777216
 
 [gate]
 norm_multiple = "10"
+virtual_nodes = 0
+duplicate = "0.8"
+prior = "2"
+grey = "3"
+forgetting = "0.85"
+down_weight = "4"
+reject_round = "4"
+reject = "6"
+expel = "30"
+guard = "3"
+quarantine_weight = "0.5"
+weight_duplicate = "15"
+weight_size = "0.2"
+weight_cone = "0.5"
+weight_affine = "0.5"
+weight_fit = "0.3"
+weight_replay = "0.3"
+weight_utility = "0.3"
+weight_own_classes = "0.4"
+weight_energy = "0.5"
 
 [contributions]
 work = 10000000000000
@@ -75,12 +95,32 @@ standard_error = 1024
 contribution = 2048
 """
 
-# Sorted by key; decimals scaled on paper: 9 places in the recipe, 18 for money, 3 for norm_multiple and z.
+# Sorted by key; decimals scaled on paper: 9 places in the recipe, 18 for money, 3 for the gate and z.
 CONFIG_ROWS: list[tuple[str, int | str]] = [
     ("contributions.work", 10_000_000_000_000),
     ("federation.name", "Größen"),
     ("federation.task", "Digits"),
+    ("gate.down_weight", 4_000),
+    ("gate.duplicate", 800),
+    ("gate.expel", 30_000),
+    ("gate.forgetting", 850),
+    ("gate.grey", 3_000),
+    ("gate.guard", 3_000),
     ("gate.norm_multiple", 10_000),
+    ("gate.prior", 2_000),
+    ("gate.quarantine_weight", 500),
+    ("gate.reject", 6_000),
+    ("gate.reject_round", 4_000),
+    ("gate.virtual_nodes", 0),
+    ("gate.weight_affine", 500),
+    ("gate.weight_cone", 500),
+    ("gate.weight_duplicate", 15_000),
+    ("gate.weight_energy", 500),
+    ("gate.weight_fit", 300),
+    ("gate.weight_own_classes", 400),
+    ("gate.weight_replay", 300),
+    ("gate.weight_size", 200),
+    ("gate.weight_utility", 300),
     ("pay.cap", 1_000_000_000_000_000_000_000_000),
     ("pay.pool", 1_000_000_000_000_000_000_000),
     ("pay.token_name", "Fairshare Digits"),

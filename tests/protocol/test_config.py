@@ -59,7 +59,7 @@ def test_every_value_is_hashed(table: str, key: str):
     elif key in ("cap", "pool"):
         other = "2000"
     elif isinstance(found, str) and found[0].isdigit():
-        other = "1.125" if key == "norm_multiple" else "0.125"
+        other = {"norm_multiple": "1.125", "reject": "6.125", "expel": "30.125"}.get(key, "0.125")
     else:
         other = found + "x" if isinstance(found, str) else found + 1
     assert parse_config(changed(table, key, other)).sha256() != parse_config(story.CONFIG).sha256()

@@ -23,6 +23,21 @@ def test_the_codes_that_evidence_and_REST_carry_do_not_change():
         "too-many-samples": 15,
         "no-samples": 16,
         "same-as-lower-index": 20,
+        "similar-to-lower-index": 21,
+        "similar-to-another": 22,
+        "unusual-norm": 30,
+        "outside-cone": 31,
+        "against-training": 32,
+        "unexplained": 33,
+        "repeats-parent": 34,
+        "no-class-gains": 35,
+        "harms-own-classes": 36,
+        "unusual-parameters": 37,
+        "under-suspicion": 40,
+        "suspected": 41,
+        "expellable": 42,
+        "new-node": 50,
+        "outside-calibration": 51,
     }
 
 

@@ -89,6 +89,26 @@ body_bytes = 1000000
 
 [gate]
 norm_multiple = "10"
+virtual_nodes = 0
+duplicate = "0.8"
+prior = "2"
+grey = "3"
+forgetting = "0.85"
+down_weight = "4"
+reject_round = "4"
+reject = "6"
+expel = "30"
+guard = "3"
+quarantine_weight = "0.5"
+weight_duplicate = "15"
+weight_size = "0.2"
+weight_cone = "0.5"
+weight_affine = "0.5"
+weight_fit = "0.3"
+weight_replay = "0.3"
+weight_utility = "0.3"
+weight_own_classes = "0.4"
+weight_energy = "0.5"
 
 [contributions]
 work = 1000000000

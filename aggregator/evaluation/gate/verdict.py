@@ -7,12 +7,27 @@ cheapest first. Nothing else needs to know.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from aggregator.evaluation.gate.fusion import advance, log_likelihood_ratio, nats, strongest
 from aggregator.evaluation.gate.inspection import Inspection
 from aggregator.evaluation.gate.statistics import Statistic, Statistics
+from protocol.config import GateSection
 from protocol.verdicts import Reason, Verdict
 
 FULL_WEIGHT = 1 << 16
 """d_i = 1, in its unit of 2^-16."""
+
+_REASONS = {
+    Statistic.DUPLICATE: Reason.SIMILAR_TO_ANOTHER,
+    Statistic.SIZE: Reason.UNUSUAL_NORM,
+    Statistic.CONE: Reason.OUTSIDE_CONE,
+    Statistic.AFFINE: Reason.AGAINST_TRAINING,
+    Statistic.FIT: Reason.UNEXPLAINED,
+    Statistic.REPLAY: Reason.REPEATS_PARENT,
+    Statistic.UTILITY: Reason.NO_CLASS_GAINS,
+    Statistic.OWN_CLASSES: Reason.HARMS_OWN_CLASSES,
+    Statistic.ENERGY: Reason.UNUSUAL_PARAMETERS,
+}
+"""What the statistic that weighs most is called when a round's evidence is enough to refuse an update."""
 
 
 @dataclass(frozen=True)
@@ -25,36 +40,84 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdict about one update. `weight` is d_i in units of 2^-16, zero if and only if the update is in no coalition."""
+    """The verdict about one update.
+
+    `weight` is d_i in units of 2^-16, zero if and only if the update is in no coalition. `reputation` is the suspicion that the
+    node carries on, in units of 2^-20 nats; None for a node of which nothing was ever measured.
+    """
 
     verdict: Verdict
     reason: Reason
     weight: int
+    reputation: int | None
 
 
 def decide(
     claimed: Mapping[int, Claimed],
     inspections: Mapping[int, Inspection],
     statistics: Mapping[int, Statistics],
-    norm_multiple: int,
+    reputation: Mapping[int, int],
+    gate: GateSection,
 ) -> dict[int, Decision]:
     """The gate's decision for every node that committed, by node index.
 
-    `statistics` must hold every node whose inspection found no fault. `norm_multiple`: thousandths of the reference norm
-    above which an update is refused.
+    `statistics` must hold every node whose inspection found no fault. `reputation` as the parent left it; the first round of a
+    federation, which carries none, has no new nodes.
     """
-    # Nodes with a hard fault, and copies, must not move the reference that the others are measured against.
+    faults = hard_faults(claimed, inspections)
+    faults |= norm_faults(faults, statistics, gate)
+    reference = reference_norm(faults, statistics)
+    decisions = {}
+    for node, fault in faults.items():
+        carried = reputation.get(node)
+        if fault is None or fault is Reason.SAME_AS_LOWER_INDEX:
+            measured = statistics[node]
+            weight = _clipped(measured[Statistic.NORM], reference)
+            decisions[node] = _judged(fault, measured, weight, carried, bool(reputation), gate)
+        else:
+            # A broken body or connection is no evidence of malice: it costs this round, and the suspicion stays as it was.
+            verdict = Verdict.ABSENT if fault is Reason.NO_BODY else Verdict.REJECT
+            decisions[node] = Decision(verdict, fault, 0, carried)
+    return decisions
+
+
+def hard_faults(claimed: Mapping[int, Claimed], inspections: Mapping[int, Inspection]) -> dict[int, Reason | None]:
+    """What can be said without any statistic, for every node that committed, ascending."""
     faults = {node: _hard_fault(claimed[node], inspections[node]) for node in sorted(claimed)}
     first_with: dict[bytes, int] = {}
     for node in sorted(claimed):
         if faults[node] is None and first_with.setdefault(inspections[node].fingerprint, node) != node:
             faults[node] = Reason.SAME_AS_LOWER_INDEX
-    norms = {node: statistics[node][Statistic.NORM] for node, fault in faults.items() if fault is None}
-    reference = reference_norm(norms.values())
-    return {node: _verdict(fault, norms.get(node, 0), reference, norm_multiple) for node, fault in faults.items()}
+    return faults
 
 
-def reference_norm(norms: Iterable[int]) -> int:
+def norm_faults(
+    faults: Mapping[int, Reason | None], statistics: Mapping[int, Statistics], gate: GateSection
+) -> dict[int, Reason | None]:
+    """Of the nodes that are usable or copies so far, those whose update is nothing or far too long."""
+    reference = reference_norm(faults, statistics)
+    found: dict[int, Reason | None] = {}
+    for node, fault in faults.items():
+        if fault is None or fault is Reason.SAME_AS_LOWER_INDEX:
+            length = statistics[node][Statistic.NORM]
+            if 1000 * length > gate.norm_multiple * reference:
+                found[node] = Reason.NORM_TOO_LARGE
+            elif length == 0:
+                found[node] = Reason.NO_CHANGE
+    return found
+
+
+def reference_norm(faults: Mapping[int, Reason | None], statistics: Mapping[int, Statistics]) -> int:
+    """The median norm of the virtual nodes; where there are none, of the usable updates.
+
+    Copies and nodes with a hard fault must not move what the others are measured against.
+    """
+    usable = [statistics[node] for node, fault in faults.items() if fault is None]
+    published = next((values[Statistic.REFERENCE] for values in usable), 0)
+    return published or median_norm(values[Statistic.NORM] for values in usable)
+
+
+def median_norm(norms: Iterable[int]) -> int:
     """The median of the non-zero norms, the lower of two middle ones; zero if there is none."""
     moving = sorted(norm for norm in norms if norm > 0)
     return moving[(len(moving) - 1) // 2] if moving else 0
@@ -70,18 +133,38 @@ def _hard_fault(claimed: Claimed, inspection: Inspection) -> Reason | None:
     return None
 
 
-def _verdict(fault: Reason | None, norm: int, reference: int, norm_multiple: int) -> Decision:
-    if fault is Reason.NO_BODY:
-        return Decision(Verdict.ABSENT, fault, 0)
-    if fault is Reason.SAME_AS_LOWER_INDEX:
-        return Decision(Verdict.DUPLICATE, fault, 0)
+def _clipped(length: int, reference: int) -> int:
+    # An accepted update always keeps some weight, or the sum of all weights could be zero.
+    return FULL_WEIGHT if length <= reference else max(1, FULL_WEIGHT * reference // length)
+
+
+def _judged(
+    fault: Reason | None, measured: Statistics, weight: int, carried: int | None, has_history: bool, gate: GateSection
+) -> Decision:
+    ratio = log_likelihood_ratio(measured, gate)
+    uncalibrated = measured[Statistic.GUARD] > nats(gate.guard)
+    # Outside calibration evidence may clear a node, never incriminate it: nobody can be expelled.
+    suspicion = advance(carried or 0, min(ratio, 0) if uncalibrated else ratio, gate)
     if fault is not None:
-        return Decision(Verdict.REJECT, fault, 0)
-    if 1000 * norm > norm_multiple * reference:
-        return Decision(Verdict.REJECT, Reason.NORM_TOO_LARGE, 0)
-    if norm == 0:
-        return Decision(Verdict.ACCEPT, Reason.NO_CHANGE, FULL_WEIGHT)
-    if norm > reference:
-        # An accepted update always keeps some weight, or the sum of all weights could be zero.
-        return Decision(Verdict.ACCEPT, Reason.CLIPPED, max(1, FULL_WEIGHT * reference // norm))
-    return Decision(Verdict.ACCEPT, Reason.OK, FULL_WEIGHT)
+        return Decision(Verdict.DUPLICATE, fault, 0, suspicion)
+    if measured[Statistic.DUPLICATE_LOWER] > nats(gate.duplicate):
+        return Decision(Verdict.DUPLICATE, Reason.SIMILAR_TO_LOWER_INDEX, 0, suspicion)
+    reason = None
+    if suspicion > nats(gate.expel):
+        reason = Reason.EXPELLABLE
+    elif ratio > nats(gate.reject_round):
+        reason = _REASONS[strongest(measured, gate)]
+    elif suspicion > nats(gate.reject):
+        reason = Reason.SUSPECTED
+    quarantined = max(1, weight * gate.quarantine_weight // 1000)
+    if reason is not None and uncalibrated:
+        return Decision(Verdict.QUARANTINE, Reason.OUTSIDE_CALIBRATION, quarantined, suspicion)
+    if reason is not None:
+        return Decision(Verdict.REJECT, reason, 0, suspicion)
+    if suspicion > nats(gate.down_weight):
+        span = nats(gate.reject) - nats(gate.down_weight)
+        lowered = max(1, weight * (nats(gate.reject) - suspicion) // span)
+        return Decision(Verdict.DOWN_WEIGHT, Reason.UNDER_SUSPICION, lowered, suspicion)
+    if has_history and carried is None:
+        return Decision(Verdict.QUARANTINE, Reason.NEW_NODE, quarantined, suspicion)
+    return Decision(Verdict.ACCEPT, Reason.OK if weight == FULL_WEIGHT else Reason.CLIPPED, weight, suspicion)

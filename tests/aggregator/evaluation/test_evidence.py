@@ -18,8 +18,16 @@ from tests.support.rounds import SEED, Sent, digits_round, filled, honest, node_
 
 @pytest.fixture(scope="module")
 def inputs() -> RoundInputs:
-    sent = {0: honest(1), 2: honest(4), 5: Sent(filled(0)), 6: Sent(filled(np.nan)), 7: Sent(None), 9: honest(1), 11: Sent(b"?")}
-    return digits_round(sent, shards=2, reputation={2: -5, 40: 3})
+    sent = {
+        0: honest(1),
+        2: honest(4),
+        5: Sent(filled(0.001)),
+        6: Sent(filled(np.nan)),
+        7: Sent(None),
+        9: honest(1),
+        11: Sent(b"?"),
+    }
+    return digits_round(sent, shards=2, reputation={2: 5, 40: 3})
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +49,10 @@ def test_every_kind_of_leaf_is_there(evidence: Evidence) -> None:
         Kind.BODY: 6,
         Kind.STATISTICS: 4,
         Kind.VERDICT: 7,
-        Kind.UTILITY: 4 * 2,
+        Kind.UTILITY: 8 * 2,
         Kind.CONTRIBUTION: 3,
         Kind.SCORE: 7,
-        Kind.REPUTATION: 8,
+        Kind.REPUTATION: 5,  # of the four that were measured, and of one that is away
         Kind.MODEL: 1,
         Kind.ESTIMATE: 1,
         Kind.RECEIPT: 7,
@@ -66,9 +74,11 @@ def test_the_leaves_say_what_was_bound_sent_and_decided(inputs: RoundInputs, out
     assert at[Kind.UPDATE][2].get("samples") == inputs.submissions[1].update.samples
     assert at[Kind.VERDICT][6].values == (Verdict.REJECT, Reason.NOT_FINITE, 0)
     assert at[Kind.VERDICT][9].values == (Verdict.DUPLICATE, Reason.SAME_AS_LOWER_INDEX, 0)
-    assert at[Kind.CONTRIBUTION][5].values == (5, 0, 0, 0, 0, 0)
+    assert at[Kind.CONTRIBUTION][5].get("node") == 5
+    assert at[Kind.VERDICT][2].values[:2] == (Verdict.ACCEPT, Reason.CLIPPED)
+    assert at[Kind.VERDICT][0].values[:2] == (Verdict.QUARANTINE, Reason.NEW_NODE)
     assert [leaf.get("score") for leaf in at[Kind.SCORE].values()] == [node.score for node in outcome.nodes]
-    assert at[Kind.REPUTATION][2].get("reputation") == -5
+    assert at[Kind.REPUTATION][2].get("reputation") == 0
     assert at[Kind.REPUTATION][40].get("reputation") == 3
     assert at[Kind.REPUTATION][0].get("reputation") == 0
     assert at[Kind.MODEL][0].values == (outcome.model_hash,)

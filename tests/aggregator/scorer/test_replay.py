@@ -18,12 +18,12 @@ from protocol.verdicts import Reason, Verdict
 from tests.support.rounds import DOMAIN, Sent, config, digits_round, filled, honest, node_key
 
 TOLERANCES = {"statistics": 16, "utility": 64, "standard_error": 100}
-ZERO, LAST = 5, 6
+LAST = 6
 
 
 @pytest.fixture(scope="module")
 def inputs() -> RoundInputs:
-    sent = [honest(1), honest(2), honest(3), honest(4), honest(5), Sent(filled(0)), Sent(filled(np.nan))]
+    sent = [honest(1), honest(2), honest(3), honest(4), honest(5), Sent(filled(0.05)), Sent(filled(np.nan))]
     return digits_round(sent, config=config(tolerance=TOLERANCES, pay={"z": 10}), reputation={1: 4})
 
 
@@ -149,7 +149,7 @@ def follow(inputs: RoundInputs, lie: Evidence) -> Evidence:
 
 @pytest.mark.parametrize("by", [-16, 16, -17, 17])
 def test_a_statistic_may_differ_by_its_tolerance(inputs: RoundInputs, evidence: Evidence, by: int) -> None:
-    changed = altered(evidence, Kind.STATISTICS, 3, lambda values: {"values": (values["values"][0] + by,)})
+    changed = altered(evidence, Kind.STATISTICS, 3, lambda values: {"values": (values["values"][0] + by, *values["values"][1:])})
     changed = follow(inputs, changed)
     if abs(by) <= TOLERANCES["statistics"]:
         _, margins = replay(inputs, changed)
@@ -160,7 +160,7 @@ def test_a_statistic_may_differ_by_its_tolerance(inputs: RoundInputs, evidence: 
 
 
 def test_a_statistic_that_changes_who_plays_is_named_all_the_same(inputs: RoundInputs, evidence: Evidence) -> None:
-    changed = altered(evidence, Kind.STATISTICS, 3, lambda _: {"values": (1 << 60,)})
+    changed = altered(evidence, Kind.STATISTICS, 3, lambda values: {"values": (1 << 60, *values["values"][1:])})
     with pytest.raises(ReplayDifference, match="STATISTICS leaf 3, NORM"):
         replay(inputs, changed)
 

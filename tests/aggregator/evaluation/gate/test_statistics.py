@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from aggregator.evaluation.gate.statistics import STATISTIC_UNIT, Statistic, folded_sum, measure
+from aggregator.evaluation.gate.statistics import STATISTIC_UNIT, folded_sum
+from aggregator.evaluation.gate.statistics import norm as norm_of
 
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 UPDATES = st.lists(arrays(np.float32, array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=9), elements=FINITE), max_size=4)
 
 
 def norm(*arrays: object) -> int:
-    return measure({str(k): np.asarray(array, np.float32) for k, array in enumerate(arrays)})[Statistic.NORM]
+    return norm_of({str(k): np.asarray(array, np.float32) for k, array in enumerate(arrays)})
 
 
 @given(UPDATES)

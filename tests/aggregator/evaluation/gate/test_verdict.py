@@ -5,8 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.evaluation.gate.inspection import Inspection
-from aggregator.evaluation.gate.verdict import FULL_WEIGHT, Claimed, Decision, decide, reference_norm
+from aggregator.evaluation.gate.statistics import STATISTIC_UNIT, Statistic, Statistics
+from aggregator.evaluation.gate.verdict import FULL_WEIGHT, Claimed, Decision, decide, median_norm
+from protocol.config import GateSection
 from protocol.verdicts import Reason, Verdict
+from tests.support.rounds import config
 
 HONEST = Claimed(10, 10)
 TEN_TIMES = 10_000
@@ -21,6 +24,16 @@ def faulty(reason: Reason) -> Inspection:
     return Inspection(reason, bytes(32), None)
 
 
+def gate(**changes: int) -> GateSection:
+    return config(gate=changes).gate
+
+
+def statistics(norm: int = 100, **values: float) -> Statistics:
+    """An update of this norm; other statistics by name, in standard deviations."""
+    found = {Statistic[name.upper()]: round(value * STATISTIC_UNIT) for name, value in values.items()}
+    return tuple(norm if statistic is Statistic.NORM else found.get(statistic, 0) for statistic in Statistic)
+
+
 def decided(
     norms: Mapping[int, int],
     claimed: Mapping[int, Claimed] | None = None,
@@ -30,7 +43,8 @@ def decided(
     """Decisions about honest, different updates of these norms, but for what is given otherwise."""
     looked_at = {node: usable(node) for node in norms} | dict(inspections or {})
     claims = dict.fromkeys(looked_at, HONEST) | dict(claimed or {})
-    return decide(claims, looked_at, {node: (norm,) for node, norm in norms.items()}, norm_multiple)
+    measured = {node: statistics(norm) for node, norm in norms.items()}
+    return decide(claims, looked_at, measured, {}, gate(norm_multiple=norm_multiple))
 
 
 @pytest.mark.parametrize(
@@ -38,12 +52,12 @@ def decided(
     [([], 0), ([0, 0], 0), ([5], 5), ([5, 9], 5), ([9, 5, 7], 7), ([0, 0, 0, 8, 2], 2), ([1, 2, 3, 4], 2), ([7, 7, 1], 7)],
 )
 def test_the_reference_is_the_lower_median_of_the_norms_that_are_not_zero(norms: list[int], reference: int) -> None:
-    assert reference_norm(norms) == reference
+    assert median_norm(norms) == reference
 
 
 def test_norms_up_to_the_reference_keep_their_full_weight() -> None:
     decisions = decided({0: 50, 1: 100, 2: 100})
-    assert set(decisions.values()) == {Decision(Verdict.ACCEPT, Reason.OK, FULL_WEIGHT)}
+    assert set(decisions.values()) == {Decision(Verdict.ACCEPT, Reason.OK, FULL_WEIGHT, 0)}
 
 
 @given(st.integers(1, 1 << 60), st.integers(1, 9_000))
@@ -53,25 +67,25 @@ def test_a_larger_norm_is_clipped_to_the_reference_by_an_integer_weight(referenc
     if norm == reference:
         assert decision.weight == FULL_WEIGHT
     else:
-        assert decision == Decision(Verdict.ACCEPT, Reason.CLIPPED, 65536 * reference // norm)
+        assert decision == Decision(Verdict.ACCEPT, Reason.CLIPPED, 65536 * reference // norm, 0)
         assert 0 < decision.weight * norm <= 65536 * reference
 
 
 def test_the_limit_of_the_norm_is_met_exactly() -> None:
     at, above = decided({0: 1000, 1: 1000, 2: 10_000})[2], decided({0: 1000, 1: 1000, 2: 10_001})[2]
-    assert at == Decision(Verdict.ACCEPT, Reason.CLIPPED, 6553)
-    assert above == Decision(Verdict.REJECT, Reason.NORM_TOO_LARGE, 0)
+    assert at == Decision(Verdict.ACCEPT, Reason.CLIPPED, 6553, 0)
+    assert above == Decision(Verdict.REJECT, Reason.NORM_TOO_LARGE, 0, None)
     fraction = decided({0: 1000, 1: 1000, 2: 1501, 3: 1500}, norm_multiple=1500)
     assert (fraction[2].reason, fraction[3].reason) == (Reason.NORM_TOO_LARGE, Reason.CLIPPED)
 
 
 def test_an_accepted_update_keeps_some_weight_whatever_the_limit() -> None:
-    assert decided({0: 1, 1: 1, 2: 10**6}, norm_multiple=10**9)[2] == Decision(Verdict.ACCEPT, Reason.CLIPPED, 1)
+    assert decided({0: 1, 1: 1, 2: 10**6}, norm_multiple=10**9)[2] == Decision(Verdict.ACCEPT, Reason.CLIPPED, 1, 0)
 
 
-def test_an_update_of_zeros_is_accepted_and_moves_no_reference() -> None:
+def test_an_update_of_zeros_is_refused_and_moves_no_reference() -> None:
     decisions = decided({0: 0, 1: 0, 2: 0, 3: 100, 4: 200, 5: 300})
-    assert decisions[0] == Decision(Verdict.ACCEPT, Reason.NO_CHANGE, FULL_WEIGHT)
+    assert decisions[0] == Decision(Verdict.REJECT, Reason.NO_CHANGE, 0, None)
     assert (decisions[4].reason, decisions[5].weight) == (Reason.OK, 65536 * 200 // 300)
     assert {decision.reason for decision in decided({0: 0, 1: 0}).values()} == {Reason.NO_CHANGE}
 
@@ -95,7 +109,7 @@ def test_samples_are_at_least_one_and_at_most_the_bound(claimed: Claimed, reason
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_cannot_be_used_is_rejected_or_absent(fault: Reason) -> None:
     decision = decided({0: 5}, inspections={1: faulty(fault)})[1]
-    assert decision == Decision(Verdict.ABSENT if fault is Reason.NO_BODY else Verdict.REJECT, fault, 0)
+    assert decision == Decision(Verdict.ABSENT if fault is Reason.NO_BODY else Verdict.REJECT, fault, 0, None)
 
 
 def test_of_equal_updates_the_lowest_index_stays() -> None:
@@ -107,7 +121,7 @@ def test_of_equal_updates_the_lowest_index_stays() -> None:
         Verdict.ACCEPT,
         Verdict.DUPLICATE,
     ]
-    assert decisions[4] == Decision(Verdict.DUPLICATE, Reason.SAME_AS_LOWER_INDEX, 0)
+    assert decisions[4] == Decision(Verdict.DUPLICATE, Reason.SAME_AS_LOWER_INDEX, 0, 0)
 
 
 def test_a_refused_original_gives_its_place_to_the_next() -> None:
@@ -144,5 +158,70 @@ def test_weight_is_zero_exactly_for_what_is_not_accepted(norms: dict[int, int]) 
     assert list(decisions) == sorted(norms)
     assert all((decision.weight > 0) == (decision.verdict is Verdict.ACCEPT) for decision in decisions.values())
     assert all(0 <= decision.weight <= FULL_WEIGHT for decision in decisions.values())
-    # The reference itself is never refused: somebody always plays.
-    assert any(decision.weight for decision in decisions.values())
+    # The reference itself is never refused: of updates that move anything, one always plays.
+    assert any(decision.weight for decision in decisions.values()) == any(norms.values())
+
+
+def judged(carried: int | None = None, others: Mapping[int, int] | None = None, **values: float) -> Decision:
+    """The decision about one update of these statistics, from a node with this suspicion in units of one nat."""
+    reputation = dict(others or {}) | ({} if carried is None else {0: carried * STATISTIC_UNIT})
+    return decide({0: HONEST}, {0: usable(0)}, {0: statistics(**values)}, reputation, gate())[0]
+
+
+def test_the_strongest_statistic_names_the_reason_of_a_lost_round() -> None:
+    assert (judged(cone=8, affine=8, fit=2).verdict, judged(cone=8, affine=8, fit=2).reason) == (
+        Verdict.REJECT,
+        Reason.OUTSIDE_CONE,
+    )
+    assert judged(energy=8, affine=7).reason is Reason.UNUSUAL_PARAMETERS
+    assert judged(duplicate=1.0).reason is Reason.SIMILAR_TO_ANOTHER
+    assert judged(own_classes=8, affine=6).reason is Reason.HARMS_OWN_CLASSES
+
+
+def test_the_higher_index_of_a_similar_pair_is_the_copy() -> None:
+    assert judged(duplicate_lower=0.81).reason is Reason.SIMILAR_TO_LOWER_INDEX
+    assert judged(duplicate_lower=0.79).verdict is Verdict.ACCEPT
+
+
+def test_suspicion_sums_up_is_forgotten_and_costs_in_steps() -> None:
+    # Evidence of a round here: 0.5 * 6 + 0.5 * 6 - 2 = 4 nats, which alone is just not enough.
+    assert judged(cone=6, affine=6) == Decision(Verdict.ACCEPT, Reason.OK, FULL_WEIGHT, 4 * STATISTIC_UNIT)
+    once = judged(1, cone=6, affine=6)
+    assert (once.verdict, once.reason) == (Verdict.DOWN_WEIGHT, Reason.UNDER_SUSPICION)
+    assert once.reputation == (850 * STATISTIC_UNIT) // 1000 + 4 * STATISTIC_UNIT
+    assert once.weight == FULL_WEIGHT * (6 * STATISTIC_UNIT - once.reputation) // (2 * STATISTIC_UNIT)
+    assert judged(4, cone=6, affine=6).reason is Reason.SUSPECTED
+    assert judged(40, cone=6, affine=6).reason is Reason.EXPELLABLE
+    assert judged(2).reputation == 0, "a usual update is evidence for its node"
+
+
+def test_outside_calibration_evidence_can_clear_a_node_but_not_incriminate_it() -> None:
+    found = judged(5, cone=8, affine=8, guard=3.5)
+    assert (found.verdict, found.reason) == (Verdict.QUARANTINE, Reason.OUTSIDE_CALIBRATION)
+    assert found.weight == FULL_WEIGHT // 2
+    assert found.reputation == 5 * STATISTIC_UNIT * 850 // 1000
+    assert judged(5, guard=3.5).reputation < 5 * STATISTIC_UNIT * 850 // 1000
+    assert judged(duplicate_lower=0.9, guard=16).verdict is Verdict.DUPLICATE, "copies stay copies"
+
+
+def test_a_node_is_new_while_others_have_a_past_and_it_has_none() -> None:
+    assert judged(None, {7: 0}).reason is Reason.NEW_NODE
+    assert judged(None, {7: 0}).weight == FULL_WEIGHT // 2
+    assert judged(None, {}).verdict is Verdict.ACCEPT, "in a federation's first round nobody has a past"
+    assert judged(0, {7: 0}).verdict is Verdict.ACCEPT
+    assert judged(None, {7: 0}, cone=8, affine=8).verdict is Verdict.REJECT
+
+
+def test_broken_bodies_are_no_evidence_of_malice() -> None:
+    for fault in FAULTS:
+        found = decide({0: HONEST}, {0: faulty(fault)}, {}, {0: 5}, gate())[0]
+        assert (found.weight, found.reputation) == (0, 5)
+
+
+@given(st.lists(st.integers(-16, 16), min_size=len(Statistic), max_size=len(Statistic)), st.integers(0, 1 << 45))
+def test_whatever_is_published_there_is_one_decision_within_its_bounds(values: list[int], carried: int) -> None:
+    published = tuple(abs(value) if at < 2 else value * STATISTIC_UNIT for at, value in enumerate(values))
+    found = decide({0: HONEST}, {0: usable(0)}, {0: published}, {0: carried}, gate())[0]
+    assert (found.weight == 0) == (found.verdict in (Verdict.REJECT, Verdict.DUPLICATE))
+    assert 0 <= found.weight <= FULL_WEIGHT
+    assert found.reputation is None or 0 <= found.reputation < 1 << 63
