@@ -36,8 +36,9 @@ def train_many(
 ) -> list[dict[str, NDArray[np.float32]] | None]:
     """The update of every holder of `datas`, each trained from `base` with its own seed; None where training diverged.
 
-    Equal to `train` with the same data and seed up to float rounding. Models that cannot be stacked (random layers, buffers, operations that vmap does not know) are trained one after the other instead. On one machine with one torch thread the
-    same arguments give the same bytes. Memory: about four times len(datas) models, six for Adam.
+    Equal to `train` with the same data and seed up to float rounding. Models that cannot be stacked (random layers, buffers,
+    operations that vmap does not know) are trained one after the other instead. On one machine with one torch thread the same
+    arguments give the same bytes. Memory: about four times len(datas) models, six for Adam.
 
     Raises `ValueError` unless there is one seed for each holder, and as `train` does except for divergence.
     """

@@ -45,7 +45,7 @@ def references(inputs: RoundInputs, blobs: BlobStore) -> RoundReferences:
 
 def following(references: RoundReferences, inputs: RoundInputs, blobs: BlobStore) -> RoundReferences:
     """The next round, whose parent is the given one: its merged model and its evidence, with a reputation in it."""
-    inputs = replace(inputs, reputation={3: -9})
+    inputs = replace(inputs, reputation={77: 9})
     outcome = evaluate_round(inputs)
     root = write_evidence(build_evidence(inputs, outcome), blobs)
     bound = replace(references.bound, parent=7, base_model=write_model(outcome.merged, blobs), parent_evidence=root)
@@ -71,7 +71,7 @@ def test_a_later_round_takes_delta_and_reputation_from_its_parent(
         assert np.array_equal(delta, assembled.base[name] - inputs.base[name])
         assert delta.dtype == np.float32
     assert any(delta.any() for delta in assembled.parent_delta.values())
-    assert assembled.reputation[3] == -9
+    assert assembled.reputation[77] == 9
 
 
 def all_names(references: RoundReferences) -> dict[str, bytes]:

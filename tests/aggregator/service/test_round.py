@@ -91,7 +91,7 @@ def check_final_round(served: Service) -> None:
     assert list(SqlJournal(served.context.store.engine).gas().values()) == [view.gas]
     assert view.gas > 300_000
     assert [(node.verdict, node.reason) for node in scores.nodes] == [
-        ("accept", "ok"),
+        ("accept", "clipped"),
         ("accept", "ok"),
         ("reject", "not-finite"),
         ("reject", "too-many-samples"),
