@@ -86,18 +86,17 @@ def test_the_leaves_say_what_was_bound_sent_and_decided(inputs: RoundInputs, out
 
 def test_utilities_name_their_coalition_by_node_indices(evidence: Evidence) -> None:
     leaves = list(evidence.by_kind[Kind.UTILITY].values())
-    assert [leaf.position for leaf in leaves] == list(range(8))
-    assert [leaf.get("shard") for leaf in leaves] == [0, 1] * 4
+    assert [leaf.position for leaf in leaves] == list(range(16))
+    assert [leaf.get("shard") for leaf in leaves] == [0, 1] * 8
     masks = [int.from_bytes(leaf.get("coalition"), "little") for leaf in leaves[::2]]
-    # Node 5 changes nothing: it is with all the others, and in no smaller coalition.
-    assert masks == [0, 1, 1 << 2, 1 | 1 << 2 | 1 << 5]
+    assert masks == [0, 1, 1 << 2, 1 | 1 << 2, 1 << 5, 1 | 1 << 5, 1 << 2 | 1 << 5, 1 | 1 << 2 | 1 << 5]
 
 
 def test_the_header_binds_the_round(inputs: RoundInputs, outcome: RoundOutcome, evidence: Evidence) -> None:
     header = evidence.header
     assert (header.federation, header.round, header.seed) == (inputs.domain.separator, inputs.round, SEED)
     assert header.inputs == inputs.bound.digest()
-    assert (header.denominator, header.z_thousandths) == (2, 0)
+    assert (header.denominator, header.z_thousandths) == (6, 0)
     assert header.total_basis == outcome.total_basis > 0
     assert (header.utility_empty, header.utility_all) == (outcome.utility_empty, outcome.utility_all)
     evidence.check_roots()
