@@ -16,6 +16,7 @@ AggregatorError
 │   ├── BlobCorrupt           its content does not hash to its name
 │   └── BlobTooLarge          more arrived than is allowed
 ├── StorageFailed             the disk that blobs go to is full, read-only or broken
+├── ClusterError              the Ray cluster that is to evaluate rounds is not there, or was lost
 ├── RoundError                a round cannot go on in this attempt
 │   ├── RoundForgotten        the chain does not know a round that it had
 │   ├── EvaluationFailed      the evaluation raised, or its process died
@@ -145,6 +146,10 @@ class RoundForgotten(RoundError):
             f"the chain does not know round {round_number} any more: it was rolled back or replaced; "
             "check rpc_url, and restore the chain or found the federation again"
         )
+
+
+class ClusterError(AggregatorError):
+    """The Ray cluster that is to evaluate rounds is not there, or was lost; nothing of a round is taken from it then."""
 
 
 class EvaluationFailed(RoundError):

@@ -85,6 +85,8 @@ port = 8700                     # 0 takes any free one; service.json says which
 database = ""                   # empty: state.sqlite in this directory; or postgresql+psycopg://…
 log_level = "info"              # debug, info, warning or error
 poll_seconds = 0.2              # between looks at the chain; raise it where requests are metered
+memory = 512                    # MiB for each of what an evaluation holds of updates, models and activations at a time
+ray = ""                        # empty: evaluate here; or a Ray cluster ("auto", "10.0.0.5:6379"), with fairshare[ray] installed
 
 # Written by `fairshare aggregator init`: the SHA-256 of the evaluation shards and of the aggregator's own clean data.
 shards = $shards

@@ -4,6 +4,7 @@ The modules are compiled from the very bytes that were hashed, never from a file
 a stale .pyc. They carry names of their own, so that two versions of one task live side by side.
 """
 
+import copyreg
 import importlib
 import sys
 import traceback
@@ -23,6 +24,7 @@ _PREFIX = "_fairshare_task_"
 def load_task(source: TaskSource) -> Task:
     """Run the task's code and construct its class. Loading the same source again constructs from the modules already run.
 
+    The task can be pickled; other processes, where its modules cannot be imported, load its source again.
     The code has all rights of this process: show it to its user before the first call.
 
     Raises `TaskImportError` naming file and line if the code fails, has no class `source.entry`, or that is not a complete Task.
@@ -56,6 +58,7 @@ def _construct(source: TaskSource, module: ModuleType) -> Task:
         task: Task = found()
     except (Exception, SystemExit) as error:
         raise _explain(source, error) from error
+    copyreg.pickle(found, lambda _: (load_task, (source,)))
     return task
 
 

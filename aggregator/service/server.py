@@ -84,7 +84,12 @@ def assemble_service(context: Context, home: AggregatorHome, settings: Settings,
     engine, ledger, blobs = context.store.engine, context.ledger, home.blobs_directory
     journal = SqlJournal(engine)
     scorer = ScorerProcess(blobs, Wallet.open(home.key("scorer")), settings.rpc_url, context.federation.domain, passphrase)
-    steps = Steps(context, Sender(ledger.web3, context.account, journal, _PATIENCE_SECONDS), Worker(blobs), scorer)
+    steps = Steps(
+        context,
+        Sender(ledger.web3, context.account, journal, _PATIENCE_SECONDS),
+        Worker(blobs, settings.memory << 20, settings.ray),
+        scorer,
+    )
     coordinator = Coordinator(context, steps, settings.shards, settings.root_set, settings.poll_seconds)
     views = Views(context, journal, lambda: coordinator.trouble)
     return coordinator, create_app(views, Mirror(ServiceLibrary(context), Gatekeeper(ledger, NonceStore(home.nonces_file))))

@@ -22,6 +22,7 @@ from protocol.typed_data import Domain
 
 if TYPE_CHECKING:
     from aggregator.assembly import SubmissionReference
+    from aggregator.evaluation.contributions.game import Resources
 
 # The evaluation's sums are reproducible with one thread, and a round's coalitions are many small models anyway.
 _THREADS = 1
@@ -50,10 +51,14 @@ class Evaluated:
 
 
 class Worker:
-    """Runs evaluations one after the other. `stop` may be called from another thread while one runs."""
+    """Runs evaluations one after the other. `stop` may be called from another thread while one runs.
 
-    def __init__(self, blobs: Path) -> None:
-        self._blobs = blobs
+    `memory` in bytes is what an evaluation may hold at a time (`Resources`); `ray` is the address of a Ray cluster that
+    coalitions are evaluated on, empty for the process itself.
+    """
+
+    def __init__(self, blobs: Path, memory: int, ray: str = "") -> None:
+        self._blobs, self._memory, self._ray = blobs, memory, ray
         # A fork would copy the web server's threads and locks in any state.
         self._context = multiprocessing.get_context("spawn")
         self._process: multiprocessing.process.BaseProcess | None = None
@@ -87,7 +92,9 @@ class Worker:
         if self._pipe is None or self._process is None or not self._process.is_alive():
             self._end()
             self._pipe, theirs = self._context.Pipe()
-            self._process = self._context.Process(target=_serve, args=(theirs, self._blobs), name="evaluation")
+            self._process = self._context.Process(
+                target=_serve, args=(theirs, self._blobs, self._memory, self._ray), name="evaluation"
+            )
             self._process.start()
             theirs.close()
             if self._stopped:
@@ -103,18 +110,20 @@ class Worker:
         self._pipe = self._process = None
 
 
-def _serve(pipe: Connection, blobs: Path) -> None:
+def _serve(pipe: Connection, blobs: Path, memory: int, ray: str) -> None:
     # Our parent's stdout is for its result; whatever a task prints belongs to the log.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # A Ctrl-C at the terminal reaches us too; our parent decides when we end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resources: Resources | None = None
     while True:
         try:
             order = pipe.recv()
         except EOFError:
             return
         try:
-            pipe.send(evaluate(order, blobs))
+            resources = resources or _resources(memory, ray)
+            pipe.send(evaluate(order, blobs, resources))
         except BrokenPipeError:
             return
         except Exception as error:
@@ -122,7 +131,14 @@ def _serve(pipe: Connection, blobs: Path) -> None:
             pipe.send(f"{type(error).__name__}: {error}")
 
 
-def evaluate(order: Order, blobs_directory: Path) -> Evaluated:
+def _resources(memory: int, ray: str) -> "Resources":
+    from aggregator.cluster import RayExecutor
+    from aggregator.evaluation.contributions.game import InProcess, Resources
+
+    return Resources(RayExecutor(ray) if ray else InProcess(), memory)
+
+
+def evaluate(order: Order, blobs_directory: Path, resources: "Resources") -> Evaluated:
     """The pure core between two reads and two writes of blobs."""
     import torch
 
@@ -145,7 +161,7 @@ def evaluate(order: Order, blobs_directory: Path) -> Evaluated:
         seed=order.found.seed,
     )
     inputs = assemble(references, blobs)
-    outcome = evaluate_round(inputs)
+    outcome = evaluate_round(inputs, resources=resources)
     samples, right, base_right = 0, 0.0, 0.0
     for shard in inputs.shards:
         evaluator = Evaluator(inputs.task, shard)
