@@ -1,0 +1,1 @@
+"""How near to exact Shapley values the estimators come, at what cost, beside the published ones: `make bench-contributions`."""
