@@ -43,7 +43,7 @@ def init(
         list[str] | None, typer.Option(metavar="ADDRESS", help="A scorer beside our own: 3, 6, 9 … of them; default: none.")
     ] = None,
     rpc_url: Annotated[
-        str | None, typer.Option(envvar="FAIRSHARE_RPC_URL", help="Node of the chain; default: the local chain.")
+        str | None, typer.Option(envvar="FAIRSHARE_RPC_URL", help="Nodes of the chain, separated by commas.")
     ] = None,
     chain_id: Annotated[int | None, typer.Option(min=1, help="Id that the chain must have; default: the local chain's.")] = None,
     passphrase_file: PassphraseFile = None,

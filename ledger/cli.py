@@ -25,7 +25,7 @@ CHAIN_HOME = Path("~/.fairshare/chain")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 RpcUrl = Annotated[
     str | None,
-    typer.Option(envvar="FAIRSHARE_RPC_URL", help="Node of the chain; else as in aggregator.toml, else the local chain."),
+    typer.Option(envvar="FAIRSHARE_RPC_URL", help="Nodes of the chain, separated by commas; else as in aggregator.toml."),
 ]
 ChainId = Annotated[
     int | None, typer.Option(min=1, help="Id that the chain must have; else as in aggregator.toml, else the local chain's.")

@@ -41,7 +41,7 @@ class FileJournal(MemoryJournal):
         super().__init__(Entry(line.key, line.nonce, line.raw, line.tx_hash) for line in file.entries)
 
     def record(self, entry: Entry) -> None:
-        """Keep a new entry; it is on disk when this returns."""
+        """Keep a new entry beside the key's older ones; it is on disk when this returns."""
         super().record(entry)
-        lines = [_EntryLine(**entry._asdict()) for entry in self.since(0)]
+        lines = [_EntryLine(**kept._asdict()) for last in self.since(0) for kept in self.entries(last.key)]
         write_durably(self.path, (_JournalFile(entries=lines).model_dump_json(indent=1) + "\n").encode())

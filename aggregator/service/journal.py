@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, Select, func, select
 from sqlalchemy.orm import Session
 
 from aggregator.service.database import WRITES
-from aggregator.service.tables import TransactionRow
+from aggregator.service.tables import SupersededRow, TransactionRow
 from ledger.sender import Entry, Mined
 
 
@@ -23,11 +23,11 @@ class SqlJournal:
         self._engine = engine
         self._writer = engine.execution_options(**{WRITES: True})
 
-    def find(self, key: str) -> Entry | None:
-        """The entry of this key."""
+    def entries(self, key: str) -> Sequence[Entry]:
+        """All entries of this key, in the order in which they were recorded."""
         with Session(self._engine) as session:
             row = session.get(TransactionRow, key)
-            return None if row is None else _entry(row)
+            return () if row is None else (*map(_entry, session.scalars(_superseded(key))), _entry(row))
 
     def highest_nonce(self) -> int | None:
         """The highest nonce of all entries, None if there are none."""
@@ -35,15 +35,22 @@ class SqlJournal:
             return session.scalar(select(func.max(TransactionRow.nonce)))
 
     def since(self, nonce: int) -> Sequence[Entry]:
-        """The entries with this nonce or a higher one, lowest first."""
+        """The last entry of each key with this nonce or a higher one, lowest first."""
         query = select(TransactionRow).where(TransactionRow.nonce >= nonce).order_by(TransactionRow.nonce)
         with Session(self._engine) as session:
             return [_entry(row) for row in session.scalars(query)]
 
     def record(self, entry: Entry) -> None:
-        """Keep a new entry; it is durable when this returns."""
+        """Keep a new entry beside the key's older ones; it is durable when this returns."""
         with Session(self._writer) as session, session.begin():
-            session.add(TransactionRow(key=entry.key, nonce=entry.nonce, raw=entry.raw, tx_hash=entry.tx_hash))
+            row = session.get(TransactionRow, entry.key)
+            if row is None:
+                session.add(TransactionRow(**entry._asdict()))
+                return
+            assert row.nonce == entry.nonce, f"{entry.key} has nonce {row.nonce}: with {entry.nonce} it could happen twice"
+            position = len(session.scalars(_superseded(entry.key)).all())
+            session.add(SupersededRow(**_entry(row)._asdict(), position=position))
+            row.raw, row.tx_hash, row.block, row.gas_used = entry.raw, entry.tx_hash, None, None
 
     def mined(self, key: str, mined: Mined) -> None:
         """Note where the entry's transaction ended up and what it used."""
@@ -61,5 +68,9 @@ class SqlJournal:
         return dict(used)
 
 
-def _entry(row: TransactionRow) -> Entry:
+def _superseded(key: str) -> Select[SupersededRow]:
+    return select(SupersededRow).where(SupersededRow.key == key).order_by(SupersededRow.position)
+
+
+def _entry(row: TransactionRow | SupersededRow) -> Entry:
     return Entry(row.key, row.nonce, row.raw, row.tx_hash)

@@ -106,3 +106,26 @@ class TransactionRow(Base):
     tx_hash: Mapped[bytes]
     block: Mapped[int | None]
     gas_used: Mapped[int | None]
+
+
+class SupersededRow(Base):
+    """An earlier transaction of an outbox key, with the same nonce: a dearer or another one took its place before it was mined,
+    but it may still be the one that is. `position` counts from 0 as they were signed.
+    """
+
+    __tablename__ = "superseded"
+
+    key: Mapped[str] = mapped_column(String(40), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    nonce: Mapped[int]
+    raw: Mapped[bytes]
+    tx_hash: Mapped[bytes]
+
+
+class SeenBlockRow(Base):
+    """The latest block that the rounds agree with; one row. Another hash at that height tells of a rollback."""
+
+    __tablename__ = "seen_block"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hash: Mapped[bytes]

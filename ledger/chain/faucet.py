@@ -19,8 +19,8 @@ from web3.types import TxParams, Wei
 from ledger.chain.engine import Engine
 from ledger.chain.methods import CLIENT_VERSION
 from ledger.chain.wire import Word
-from ledger.connection import ChainProvider
 from ledger.errors import FaucetUnreadable, NotLocalChain, TransactionRefused
+from ledger.provider import ChainProvider
 
 _ATTEMPTS = 20
 

@@ -23,7 +23,8 @@ def init(
     invitation: Annotated[Path | None, typer.Option(metavar="FILE", help="The operator's invitation.")] = None,
     data: Annotated[str | None, typer.Option(metavar="SOURCE", help="Your data, as the task's load() understands it.")] = None,
     rpc_url: Annotated[
-        str | None, typer.Option(metavar="URL", envvar="FAIRSHARE_RPC_URL", help="Node of the chain; by default the local chain.")
+        str | None,
+        typer.Option(metavar="URL", envvar="FAIRSHARE_RPC_URL", help="Nodes of the chain, separated by commas."),
     ] = None,
     payout: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where rewards go; by default the owner.")] = None,
     accept_task: Annotated[

@@ -65,10 +65,9 @@ def test_a_kill_around_the_broadcast_leaves_one_transaction(chain: LocalChain, t
         sender.submit("a", pay(5))
     assert paid(chain) == (0 if point == "before" else 5)
 
-    recorded = FileJournal(tmp_path / "journal").find("a")
+    (recorded,) = FileJournal(tmp_path / "journal").entries("a")
     again_wire, again = make_sender(chain, FileJournal(tmp_path / "journal"))
     mined = again.submit("a", pay(5))
-    assert recorded is not None
     assert mined.tx_hash == recorded.tx_hash, "never signed anew"
     assert again_wire.sent.count(BROADCAST) == (1 if point == "before" else 0)
     assert (paid(chain), nonce_of(chain)) == (5, 1)
@@ -138,7 +137,7 @@ def test_a_call_that_would_revert_is_not_recorded(federation: LocalFederation) -
         sender.submit("a", federation.client.abandon(1))
     assert (refused.value.name, refused.value.arguments) == ("WrongState", (1, RoundState.NONE))
     assert str(refused.value) == "abandon round 1: the contract refused with WrongState(round=1, state=none)"
-    assert (journal.find("a"), refused.value.tx_hash) == (None, None)
+    assert (journal.entries("a"), refused.value.tx_hash) == ((), None)
     assert BROADCAST not in wire.sent
     sender.submit("a", federation.client.open_round(0, (bytes(32),), bytes(32)))
     assert federation.client.last_round() == 1, "the key is still free"
@@ -155,8 +154,7 @@ def test_a_transaction_that_fails_on_the_chain_says_why_every_time(federation: L
         with pytest.raises(Reverted) as refused:
             sender.submit("close", client.close_round(1, bytes(32)))
         assert (refused.value.name, refused.value.arguments) == ("WrongState", (1, RoundState.VOID))
-        entry = journal.find("close")
-        assert entry is not None
+        (entry,) = journal.entries("close")
         assert refused.value.tx_hash == entry.tx_hash
     assert wire.sent.count(BROADCAST) == 1
 
@@ -170,7 +168,7 @@ def test_too_little_coin_is_found_before_anything_is_recorded(chain: LocalChain)
     rich = chain.sender("stranger")
     with pytest.raises(TransactionRefused, match="has 1000 coin"):
         rich.submit("all of it", pay(1000 * COIN))
-    assert journal.find("a") is None
+    assert journal.entries("a") == ()
     assert rich.recorded("all of it") is None
 
 
@@ -194,8 +192,7 @@ def test_an_unmined_transaction_is_pending_and_safe_to_submit_again(chain: Local
     wire.swallowed[BROADCAST] = "0x" + "00" * 32
     with pytest.raises(StillPending, match="still pending after 0 s; it is safe") as pending:
         sender.submit("a", pay(5))
-    entry = journal.find("a")
-    assert entry is not None
+    (entry,) = journal.entries("a")
     assert pending.value.tx_hash == entry.tx_hash
     assert sender.next_nonce() == 1, "the journal knows of it, the chain does not"
     wire.swallowed.clear()
@@ -219,11 +216,17 @@ def test_threads_take_turns(chain: LocalChain, keys: list[str]) -> None:
 @pytest.mark.parametrize("make", [lambda path: MemoryJournal(), FileJournal], ids=["memory", "file"])
 def test_a_journal_finds_what_it_recorded(make: Callable[[Path], Journal], tmp_path: Path) -> None:
     journal = make(tmp_path / "directory" / "journal")
-    assert (journal.find("a"), journal.highest_nonce(), list(journal.since(0))) == (None, None, [])
+    assert (journal.entries("a"), journal.highest_nonce(), list(journal.since(0))) == ((), None, [])
     entries = [Entry(key, nonce, key.encode(), bytes(32)) for key, nonce in (("a", 8), ("b", 7), ("c", 9))]
     for entry in entries:
         journal.record(entry)
     a, b, c = entries
-    assert [journal.find(key) for key in "abcd"] == [a, b, c, None]
+    assert [journal.entries(key) for key in "abcd"] == [(a,), (b,), (c,), ()]
     assert journal.highest_nonce() == 9
     assert (list(journal.since(0)), list(journal.since(9)), list(journal.since(10))) == ([b, a, c], [c], [])
+    dearer = Entry("a", 8, b"dearer", b"\x01" * 32)
+    journal.record(dearer)
+    assert journal.entries("a") == (a, dearer)
+    assert list(journal.since(0)) == [b, dearer, c]
+    if isinstance(journal, FileJournal):
+        assert FileJournal(journal.path).entries("a") == (a, dearer)

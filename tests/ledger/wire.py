@@ -6,7 +6,7 @@ from typing import Any
 from web3 import Web3
 from web3.types import RPCEndpoint, RPCResponse
 
-from ledger.connection import ChainProvider
+from ledger.provider import ChainProvider
 
 BROADCAST = "eth_sendRawTransaction"
 

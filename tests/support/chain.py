@@ -201,12 +201,15 @@ ChainT = TypeVar("ChainT", bound=TestChain)
 class LocalChain(TestChain):
     """A served chain with its database in `directory`; a context manager. Its clock stands, but each block takes a second."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, port: int = 0) -> None:
         self.database = directory / "chain.sqlite"
         self._time = START
-        alloc: dict[str, int] = {account(name).address: 1000 * COIN for name in ACCOUNTS}
-        self._server = ChainServer(self.database, port=0, alloc=alloc, clock=lambda: self._time)
+        self._serve(port)
         super().__init__(self._server.url)
+
+    def _serve(self, port: int) -> None:
+        alloc: dict[str, int] = {account(name).address: 1000 * COIN for name in ACCOUNTS}
+        self._server = ChainServer(self.database, port=port, alloc=alloc, clock=lambda: self._time)
 
     def __enter__(self) -> Self:
         self._server.__enter__()

@@ -256,11 +256,11 @@ def test_a_database_belongs_to_one_federation(store: Store) -> None:
 
 def test_the_journal_remembers_what_was_signed_and_what_it_cost(store: Store) -> None:
     journal = SqlJournal(store.engine)
-    assert (journal.find("open:1"), journal.highest_nonce()) == (None, None)
+    assert (journal.entries("open:1"), journal.highest_nonce()) == ((), None)
     entries = [Entry("open:1", 4, b"raw", b"\x01" * 32), Entry("close:1", 5, b"raw", b"\x02" * 32)]
     for entry in reversed(entries):
         journal.record(entry)
-    assert journal.find("open:1") == entries[0]
+    assert journal.entries("open:1") == (entries[0],)
     assert journal.highest_nonce() == 5
     assert list(journal.since(4)) == entries
     assert list(journal.since(5)) == entries[1:]
@@ -268,8 +268,14 @@ def test_the_journal_remembers_what_was_signed_and_what_it_cost(store: Store) ->
     journal.mined("open:1", Mined(b"\x01" * 32, 7, 100))
     journal.mined("close:1", Mined(b"\x02" * 32, 8, 20))
     assert journal.gas() == {1: 120}
-    for clash in (Entry("open:1", 6, b"raw", bytes(32)), Entry("open:2", 5, b"raw", bytes(32))):
-        with pytest.raises(IntegrityError):
+    dearer = [Entry("open:1", 4, raw, raw * 32) for raw in (b"3", b"4")]
+    for entry in dearer:
+        journal.record(entry)
+    assert journal.entries("open:1") == (entries[0], *dearer)
+    assert list(journal.since(4)) == [dearer[1], entries[1]]
+    assert journal.gas() == {1: 20}, "which one was mined is to be seen again"
+    for clash, kind in ((Entry("open:1", 6, b"raw", bytes(32)), AssertionError), (Entry("open:2", 5, b"r", b""), IntegrityError)):
+        with pytest.raises(kind):
             journal.record(clash)
 
 
