@@ -88,6 +88,50 @@ def init(
 
 @app.command()
 @_expecting
+def calibrate(
+    directory: Directory,
+    federations: Annotated[
+        int, typer.Option(min=2, max=1000, help="Federations to simulate under each attack; more of them, surer figures.")
+    ] = 3,
+    as_json: Json = False,
+) -> None:
+    """Fit the gate to your own task and data, before the deployment. Runs the task's code; minutes for a small model.
+
+    Simulates honest and attacked federations from the evaluation and root data of `init`, fits weights and thresholds, and
+    writes them into [gate] of federation.toml. Ctrl-C leaves everything as it was.
+
+    Example: fairshare aggregator calibrate ./federation
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from aggregator.calibration.calibrate import Step
+    from aggregator.calibration.calibrate import calibrate as fit_gate
+    from aggregator.calibration.report import as_object, as_rows, as_text, caveats
+    from aggregator.home import AggregatorHome
+
+    home = AggregatorHome(directory)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("simulating")
+
+        def show_step(step: Step) -> None:
+            progress.update(bar, completed=step.done, total=step.total, description=f"simulating {step.scenario.attack}")
+
+        found = fit_gate(home, federations, show_step)
+
+    def show() -> None:
+        table(("attack", "detected", "95 % interval"), as_rows(found), title="Expected, per round and attacking node")
+        for line in as_text(found):
+            print(line)
+        for caveat in caveats(found):
+            note(caveat)
+        note(f"{home.federation_file} holds the new weights. Next: `fairshare ledger deploy {directory}`")
+
+    emit(as_object(found), as_json, show)
+
+
+@app.command()
+@_expecting
 def serve(
     directory: Directory,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
