@@ -43,6 +43,12 @@ artifacts: .venv/dev contracts/node_modules ## fail if contracts/artifacts diffe
 contracts: .venv/dev contracts/node_modules ## rebuild contracts/artifacts from the sources
 	$(BIN)/python -m ledger.build
 
+bench-gate-full: .venv/dev bench/.venv/ready ## measure the gate on the sampled full grid, 300 federations (hours; can be stopped)
+	$(BIN)/python -m bench.gate full
+
+gate-defaults: .venv/dev ## fit the gate's default weights and thresholds anew, and write them into aggregator/template.py
+	$(BIN)/python -m bench.gate.defaults --write
+
 bench-%: .venv/dev bench/.venv/ready ## measure, as in `make bench-contributions` (QUICK=1: in five minutes)
 	$(BIN)/python -m bench.$*
 

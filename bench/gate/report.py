@@ -1,0 +1,135 @@
+"""The rows of `bench/out/gate.json`: per attack and skew, pooled over the suite, and beside the peers."""
+
+from collections.abc import Iterable, Sequence
+from statistics import mean
+
+from aggregator.calibration.rates import Rate, pooled
+from aggregator.simulation.attacks import ATTACKS
+from bench.gate.figures import Figures, average
+from bench.gate.play import GATE, ORACLE
+from bench.report import Goal, Row, row
+
+OPEN_TARGETS = ("targeted-flip", "lazy", "on-off", "drift", "gap")
+"""Attacks that no published method names at these false alarms; reported on their own."""
+
+HARMLESS = ("none", "dropout")
+
+Results = dict[str, list[Figures]]
+"""Figures of all played cells by defence."""
+
+
+def rows(results: Results) -> list[Row]:
+    """All rows: first what is pooled, then each case."""
+    found: list[Row] = []
+    for settings in sorted({_settings(one) for one in results[GATE]}):
+        cells = [one for one in results[GATE] if _settings(one) == settings]
+        found += _pooled(settings, cells, results)
+    for case in sorted({_case(one) for one in results[GATE]}):
+        found += _per_case(case, [one for one in results[GATE] if _case(one) == case], results)
+    return found
+
+
+def _pooled(settings: str, cells: Sequence[Figures], results: Results) -> list[Row]:
+    suite = [one for one in cells if one.cell.attack not in (*HARMLESS, *OPEN_TARGETS)]
+    clean = [one for one in cells if one.cell.attack == "none"]
+    found = []
+    if suite:
+        majority = suite[0].cell.share > 0.5
+        skewed = suite[0].cell.alpha is not None and suite[0].cell.alpha <= 0.1
+        recall_goal = Goal(at_least=0.98 if majority else 0.9 if skewed else 0.97)
+        false_goal = Goal(at_most=0.05 if majority else 0.01 if skewed else 0.005)
+        by_attack = {name: pooled(one.recall for one in suite if one.cell.attack == name) for name in ATTACKS}
+        settled = {name: pooled(one.settled_recall for one in suite if one.cell.attack == name) for name in ATTACKS}
+        found += [
+            row(settings, "recall, mean of the suite's attacks", _mean(by_attack.values()), "share", recall_goal),
+            row(settings, "recall from round 6 on, mean of the suite's attacks", _mean(settled.values()), "share"),
+            *_rate_rows(settings, "false positives under attack", pooled(one.false_positives for one in suite), false_goal),
+            row(settings, "federations played", len(suite), "cells"),
+        ]
+        found += _against_oracle(settings, suite, results[ORACLE])
+    if clean:
+        worst = max(one.false_positives.value for one in clean)
+        found += _rate_rows(settings, "false positives without attack", pooled(one.false_positives for one in clean), None)
+        found.append(row(settings, "false positives without attack, worst seed", worst, "share", Goal(at_most=0.01)))
+    return found
+
+
+def _per_case(case: str, cells: Sequence[Figures], results: Results) -> list[Row]:
+    attack = cells[0].cell.attack
+    found = [row(case, "accuracy", mean(one.accuracy for one in cells), "share")]
+    found += _against_oracle(case, cells, results[ORACLE])
+    recall = pooled(one.recall for one in cells)
+    if recall.trials:
+        goal = Goal(at_least=0.5) if attack in OPEN_TARGETS else None
+        found += _rate_rows(case, "recall", recall, goal)
+        found += _rate_rows(case, "recall from round 6 on", pooled(one.settled_recall for one in cells), None)
+    found += _rate_rows(case, "false positives", pooled(one.false_positives for one in cells), None)
+    to_name = [rounds for one in cells for rounds in one.to_name]
+    if to_name:
+        found.append(row(case, "rounds until an attacker is first named, mean", mean(to_name), "rounds"))
+    tokens = average(one.tokens for one in cells)
+    if tokens is not None:
+        goal = Goal(at_most=0.1)
+        found.append(row(case, "attackers' tokens per sample against honest ones', from round 6 on", tokens, "share", goal))
+    backdoor = average(one.backdoor for one in cells)
+    if backdoor is not None:
+        found.append(row(case, "backdoor success", backdoor, "share", Goal(at_most=0.05)))
+    found.append(row(case, "honest nodes expelled", sum(one.expelled_honest for one in cells), "nodes", Goal(at_most=0)))
+    found.append(row(case, "attackers expelled", sum(one.expelled_attackers for one in cells), "nodes"))
+    for defence, others in results.items():
+        if defence not in (GATE, ORACLE):
+            found += _peer(case, defence, cells, others)
+    return found
+
+
+def _peer(case: str, defence: str, cells: Sequence[Figures], others: Sequence[Figures]) -> list[Row]:
+    """The gate and one peer on the very cells that both have played."""
+    played = {one.cell: one for one in others}
+    both = [(one, played[one.cell]) for one in cells if one.cell in played]
+    if not both:
+        return []
+    ours, theirs = zip(*both, strict=True)
+    pairs = [("accuracy", mean(one.accuracy for one in ours), mean(one.accuracy for one in theirs))]
+    if ours[0].backdoor is not None:
+        pairs.append(("backdoor success", average(o.backdoor for o in ours) or 0, average(o.backdoor for o in theirs) or 0))
+    for metric in ("recall", "false_positives"):
+        own, other = (pooled(getattr(one, metric) for one in side) for side in (ours, theirs))
+        if other.trials and own.trials:
+            pairs.append((metric.replace("_", " "), own.value, other.value))
+    return [row(case, f"{metric} beside a peer", a, "share", peer=defence, peer_value=b) for metric, a, b in pairs]
+
+
+def _against_oracle(case: str, cells: Sequence[Figures], oracle: Sequence[Figures]) -> list[Row]:
+    played = {one.cell: one.accuracy for one in oracle}
+    both = [(one.accuracy, played[one.cell]) for one in cells if one.cell in played]
+    if not both:
+        return []
+    behind = 100 * mean(best - own for own, best in both)
+    return [row(case, "accuracy behind the honest-only oracle", behind, "points", Goal(at_most=1), "honest-only oracle")]
+
+
+def _rate_rows(case: str, metric: str, rate: Rate, goal: Goal | None) -> list[Row]:
+    low, high = rate.interval()
+    return [
+        row(case, metric, rate.value, f"share of {rate.trials} node-rounds", goal),
+        row(case, f"{metric}, 95 % Wilson low", low, "share"),
+        row(case, f"{metric}, 95 % Wilson high", high, "share"),
+    ]
+
+
+def _mean(rates: Iterable[Rate]) -> float:
+    return mean(rate.value for rate in rates if rate.trials)
+
+
+def _settings(one: Figures) -> str:
+    cell = one.cell
+    share = "30" if cell.attack == "none" and cell.task == "fashion-mlp" else f"{100 * cell.share:.0f}"
+    return f"{cell.task}, {_skew(one)}, {share} % malicious"
+
+
+def _case(one: Figures) -> str:
+    return f"{one.cell.task}, {_skew(one)}, {100 * one.cell.share:.0f} % {one.cell.attack}"
+
+
+def _skew(one: Figures) -> str:
+    return "IID" if one.cell.alpha is None else f"Dirichlet {one.cell.alpha:g}"
