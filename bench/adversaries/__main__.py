@@ -2,14 +2,14 @@
 
 import os
 
-from bench.adversaries import pay
+from bench.adversaries import pay, settlement, tolerance
 from bench.report import publish
 
 
 def main() -> None:
     """Measure and publish."""
-    seeds, rounds = (2, 4) if os.environ.get("QUICK") else (4, 8)
-    publish("adversaries", pay.rows(seeds, rounds))
+    seeds, rounds = (2, 3) if os.environ.get("QUICK") else (3, 6)
+    publish("adversaries", [*settlement.rows(), *tolerance.rows(seeds), *pay.rows(seeds, rounds)])
 
 
 main()

@@ -42,11 +42,16 @@ def _split_equal(parts: int, noise: float) -> Callable[[World], list[Identity]]:
     return make
 
 
-def _split_different(parts: int) -> Callable[[World], list[Identity]]:
+def _split_different(parts: int, longer: int) -> Callable[[World], list[Identity]]:
     def make(world: World) -> list[Identity]:
-        return with_owner(world, [Identity(0, part, len(part)) for part in divide(world.data[0], parts, None, world.seed)])
+        divided = divide(world.data[0], parts, None, world.seed)
+        return with_owner(world, [Identity(0, part, len(part), longer=longer) for part in divided])
 
     return make
+
+
+def _longer(times: int) -> Callable[[World], list[Identity]]:
+    return lambda world: with_owner(world, [Identity(0, world.data[0], len(world.data[0]), longer=times)])
 
 
 def _harm_and_repair(world: World) -> list[Identity]:
@@ -76,14 +81,15 @@ CHEATS = (
     Cheat("split into 2 equal parts", _split_equal(2, 0.0), 1.05),
     Cheat("split into 4 equal parts", _split_equal(4, 0.0), 1.05),
     Cheat("split into 4 equal parts under 30 % noise", _split_equal(4, 0.3), 1.05),
-    Cheat("split into 2 different parts", _split_different(2), 1.25),
-    Cheat("split into 4 different parts", _split_different(4), 1.25),
+    Cheat("split into 2 different parts", _split_different(2, 1), 1.25),
+    Cheat("split into 4 different parts, each trained 4 times as long", _split_different(4, 4), 1.25),
+    Cheat("trains 4 times as long as the recipe says", _longer(4), 1.5),
     Cheat("amplified x2", _alone(lambda own, view: 2 * own), 1.25),
     Cheat("amplified x4", _alone(lambda own, view: 4 * own), 1.25),
     Cheat("amplified x9", _alone(lambda own, view: 9 * own), 1.25),
     Cheat("harm-and-repair pair", _harm_and_repair, 1.1, (0, 1)),
     Cheat("high variance: honest update under equal noise", _alone(lambda own, view: own + view.noise(own, 1.0)), 1.0),
-    Cheat("over-declared samples x2, bound allows it", _alone(lambda own, view: own, 2), 1.25),
-    Cheat("over-declared samples x4, bound allows it", _alone(lambda own, view: own, 4), 1.25),
+    Cheat("over-declared samples x2, where the invitation allows it", _alone(lambda own, view: own, 2), 2.2),
+    Cheat("over-declared samples x4, where the invitation allows it", _alone(lambda own, view: own, 4), 4.4),
     Cheat("trains on the evaluation shard too", _with_the_shard, 1.5),
 )

@@ -58,6 +58,7 @@ class Identity:
     declared: int
     send: Callable[[Vector, View], Vector] = lambda trained, view: trained
     trains_as: int | None = None  # shares the training of an earlier identity
+    longer: int = 1  # how many times the recipe's epochs it trains
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def shares(world: World, identities: list[Identity], rounds: int, gated: bool = 
             if one.trains_as is not None:
                 own.append(own[one.trains_as])
             else:
-                own.append(flatten(train(world.task, base, one.data, recipe, _draw(world.seed, number, index))))
+                mine = replace(recipe, epochs=one.longer * recipe.epochs)
+                own.append(flatten(train(world.task, base, one.data, mine, _draw(world.seed, number, index))))
         trained: dict[int, Vector] = {}
         for one, update in zip(identities, own, strict=True):
             trained.setdefault(one.owner, update)
