@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.evaluation.gate.cohort import Cohort
-from aggregator.evaluation.gate.gram import blocks, gram_of
 from aggregator.evaluation.gate.nonnegative import nonnegative_coefficients
+from aggregator.evaluation.gram import blocks, gram_of
 from protocol.parameters import Parameters
 
 Values = NDArray[np.float64]

@@ -1,7 +1,8 @@
 """Is the round's heterogeneity within what the virtual nodes can show? If not, their null is no judge of anybody.
 
-Statistic: the median, over the nodes that show no sign of malice which skewed data could not, of how unusual their directions
-are. Attackers that point elsewhere do not count, so they cannot lift it by their number.
+Statistic: the lower quartile, over the nodes that neither point against training nor resemble each other, of how unusual their
+directions are. A root set that does not represent the nodes shows in nearly all of them; attackers only in themselves, and to
+lift the quartile they would have to be three quarters of all who seem candid.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from aggregator.evaluation.gate.statistics import Statistic
 
 _OUTSIDE = 16.0
 _LEAST_NODES = 3
+_QUARTILE = 0.25
 
 
 def heterogeneity(found: Mapping[Statistic, Values], alike: Values, *, complete: bool) -> float:
@@ -22,4 +24,4 @@ def heterogeneity(found: Mapping[Statistic, Values], alike: Values, *, complete:
     candid = (found[Statistic.AFFINE] < 3) & (alike < 0.5)
     if candid.sum() < _LEAST_NODES:
         return 0.0
-    return float(np.median(np.maximum(found[Statistic.FIT], found[Statistic.CONE])[candid]))
+    return float(np.quantile(np.maximum(found[Statistic.FIT], found[Statistic.CONE])[candid], _QUARTILE))
