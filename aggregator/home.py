@@ -130,10 +130,12 @@ class AggregatorHome:
         except FileNotFoundError:
             raise HomeMissing(self.settings_file) from None
         except tomllib.TOMLDecodeError as error:
-            raise SettingsError(f"{self.settings_file} is not valid TOML: {error}") from error
+            raise SettingsError(f"{self.settings_file} is not valid TOML: {error}; correct it there") from error
         except ValidationError as error:
             faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise SettingsError(f"{self.settings_file} (or a FAIRSHARE_AGGREGATOR_ variable): {faults}") from error
+            raise SettingsError(
+                f"{self.settings_file} (or a FAIRSHARE_AGGREGATOR_ variable): {faults}; correct it there"
+            ) from error
 
     def database_url(self, settings: Settings) -> str:
         """Where the rounds are kept."""

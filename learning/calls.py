@@ -22,7 +22,8 @@ def calling(task: Task, method: str) -> Iterator[None]:
     except (LearningError, MemoryError):
         raise  # too little memory is this machine's fault, not the task's
     except Exception as error:
-        raise TaskError(f"{type(task).__name__}.{method} failed: {type(error).__name__}: {error}") from error
+        where, kind = f"{type(task).__name__}.{method}", type(error).__name__
+        raise TaskError(f"{where} failed: {kind}: {error}; correct the task, or the data that it was given") from error
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def new_module(task: Task) -> nn.Module:
     with calling(task, "model"):
         module = task.model()
     if not isinstance(module, nn.Module):
-        raise TaskError(f"{type(task).__name__}.model returned {type(module).__name__}, not a torch.nn.Module")
+        raise TaskError(f"{type(task).__name__}.model must return a torch.nn.Module; got {type(module).__name__}")
     return module
 
 
@@ -87,7 +88,9 @@ def load_data(task: Task, source: str | None) -> Data:
         try:
             data = task.load(source)
         except OSError as error:
-            raise DataError(f"data source {source!r} cannot be read: {error}") from error
+            raise DataError(
+                f"data source {source!r} cannot be read ({error.strerror or error}): check the path, and who may read it"
+            ) from error
     if not isinstance(data, Data):
-        raise TaskError(f"{type(task).__name__}.load returned {type(data).__name__}, not learning's Data")
+        raise TaskError(f"{type(task).__name__}.load must return fairshare's Data; got {type(data).__name__}")
     return data

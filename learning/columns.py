@@ -48,9 +48,9 @@ def tabular_task(path: Path, label: str) -> str:
     """
     kinds = infer_kinds(path)
     if label not in kinds:
-        raise DataError(f"{path} has no column {label!r} to predict; its columns are {', '.join(map(repr, kinds))}")
+        raise DataError(f"{path} has no column {label!r} to predict: name one of {', '.join(map(repr, kinds))} by --label")
     if len(kinds) == 1:
-        raise DataError(f"{path} has no column but {label!r}: there is nothing to predict it from")
+        raise DataError(f"{path} has no column but {label!r}: there is nothing to predict it from: add columns")
     read = read_columns(path, kinds)
     if kinds[label] is Kind.NUMBER and _is_whole(read[label]) and len(np.unique(read[label])) <= MOST_VALUES:
         kinds[label] = Kind.CATEGORY

@@ -58,7 +58,9 @@ def _check(name: str, tensor: Tensor) -> None:
     if tensor.layout != torch.strided or tensor.device.type != "cpu":
         raise DataError(f"{name} is {tensor.layout} on {tensor.device}: convert it with .to_dense() or .cpu()")
     if tensor.ndim == 0 or tensor.numel() == 0:
-        raise DataError(f"{name} has shape {tuple(tensor.shape)}: there is not one sample in it")
+        raise DataError(
+            f"{name} has shape {tuple(tensor.shape)}: there is not one sample in it: name another source, or check the file"
+        )
     if tensor.is_floating_point():
         bad = (~torch.isfinite(tensor)).flatten(1).any(1) if tensor.ndim > 1 else ~torch.isfinite(tensor)
         if bool(bad.any()):

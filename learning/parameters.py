@@ -55,7 +55,9 @@ def state_views(module: nn.Module) -> dict[str, NDArray[np.float32]]:
     """
     state = {name: tensor for name, tensor in module.state_dict().items() if not _stays(tensor)}
     if not state:
-        raise ParameterError(f"the model {type(module).__name__} has no parameters: there is nothing to train")
+        raise ParameterError(
+            f"the model {type(module).__name__} has no parameters, so there is nothing to train: give it layers with weights"
+        )
     return {name: _view(name, tensor) for name, tensor in state.items()}
 
 
@@ -63,11 +65,14 @@ def write_views(views: dict[str, NDArray[np.float32]], parameters: Parameters) -
     """Write `parameters` through `views`; nothing is written if they do not fit. Raises `ParameterError`."""
     if list(views) != list(parameters):
         differing = sorted(set(views) ^ set(parameters)) or "their order alone"
-        raise ParameterError(f"the tensors' names are not those of the task's model; they differ in {differing}")
+        raise ParameterError(
+            f"the tensors' names are not those of the task's model, they differ in {differing}: use this task's own model"
+        )
     for name, array in parameters.items():
         if array.shape != views[name].shape or array.dtype != np.float32:
             raise ParameterError(
-                f"tensor {name!r} is {array.dtype} {array.shape}, the task's model has float32 {views[name].shape}"
+                f"tensor {name!r} is {array.dtype} {array.shape}, the task's model has float32 {views[name].shape}: "
+                "use this task's own model"
             )
     for name, array in parameters.items():
         np.copyto(views[name], array)

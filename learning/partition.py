@@ -95,4 +95,4 @@ def _fill_up(owner: Indices, parts: int, minimum: int, random: np.random.RandomS
 
 def _check_parts(samples: int, parts: int, minimum: int = 1) -> None:
     if parts < 1 or minimum < 1 or samples < parts * minimum:
-        raise DataError(f"{samples} samples cannot be divided into {parts} shares of at least {minimum}")
+        raise DataError(f"{samples} samples cannot be divided into {parts} shares of at least {minimum}: ask for fewer")

@@ -38,14 +38,14 @@ class TaskSource:
 
     def __post_init__(self) -> None:
         if not (self.entry.isascii() and self.entry.isidentifier()):
-            raise TaskSourceError(f"{self.entry!r} is not the name of a class")
+            raise TaskSourceError(f"{self.entry!r} is not the name of a class: write path/to/file.py:Name")
         paths = [path for path, _ in self.files]
         for path, content in self.files:
             if not _FILE_NAME.fullmatch(path):
                 raise TaskSourceError(f"{path!r} is not the relative path of a module: name it with letters, digits and _")
             _check_text(path, content)
         if paths != sorted(set(paths)):
-            raise TaskSourceError("the files of a task must be in ascending order, each once")
+            raise TaskSourceError("the files of a task must be in ascending order, each once: sort them by path")
         if "__init__.py" not in paths and (len(paths) != 1 or "/" in paths[0]):
             raise TaskSourceError(f"a task is one file, or a package with an __init__.py; found {paths or 'no file'}")
         size = sum(len(content) for _, content in self.files)
@@ -82,7 +82,7 @@ class TaskSource:
         try:
             return cls(entry, tuple(sorted((path, text.encode()) for path, text in texts.items())))
         except UnicodeEncodeError as error:
-            raise TaskSourceError(f"the task's text cannot be encoded as UTF-8: {error}") from error
+            raise TaskSourceError(f"the task's text cannot be encoded as UTF-8 ({error}): remove what is no character") from error
 
 
 def read_task_source(name: str) -> TaskSource:
@@ -115,7 +115,7 @@ def read_task_source(name: str) -> TaskSource:
 def _package_files(folder: Path) -> tuple[tuple[str, bytes], ...]:
     # What cannot be imported by name (a hidden folder, a notebook checkpoint) is no part of the package.
     if not (folder / "__init__.py").is_file():
-        raise TaskSourceError(f"{folder} is not a package: it has no __init__.py")
+        raise TaskSourceError(f"{folder} is not a package: it has no __init__.py: add one that defines the class, or name a file")
     found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*.py")}
     importable = {path: file for path, file in found.items() if _is_importable(path)}
     if len(importable) > _MAX_FILES:
@@ -131,14 +131,16 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise TaskSourceError(f"task file {file} cannot be read: {error.strerror}") from error
+        raise TaskSourceError(f"task file {file} cannot be read ({error.strerror}): check the path") from error
 
 
 def _check_text(path: str, content: bytes) -> None:
     try:
         content.decode()
     except UnicodeDecodeError as error:
-        raise TaskSourceError(f"task file {path} is not UTF-8: {error.reason} at byte {error.start}") from error
+        raise TaskSourceError(
+            f"task file {path} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8"
+        ) from error
 
 
 def _find_importable(dotted: str) -> Path:

@@ -44,7 +44,10 @@ def read_columns(path: Path, kinds: Mapping[str, Kind]) -> dict[str, NDArray[Any
     names = _checked(path, lambda: parquet.read_schema(path).names if is_parquet else csv.open_csv(path).schema.names)
     missing = [name for name in kinds if name not in names]
     if missing:
-        raise DataError(f"{path} has no column {', '.join(map(repr, missing))}; its columns are {', '.join(map(repr, names))}")
+        raise DataError(
+            f"{path} has no column {', '.join(map(repr, missing))}; its columns are {', '.join(map(repr, names))}: "
+            "add what is missing, or name another file"
+        )
     twice = sorted(name for name in kinds if names.count(name) > 1)
     if twice:
         raise DataError(f"{path} has the column {', '.join(map(repr, twice))} more than once: rename all but one")
@@ -58,7 +61,7 @@ def read_columns(path: Path, kinds: Mapping[str, Kind]) -> dict[str, NDArray[Any
         )
         table = _checked(path, lambda: csv.read_csv(path, convert_options=options))
     if table.num_rows == 0:
-        raise DataError(f"{path} has a header and no rows: there is not one sample in it")
+        raise DataError(f"{path} has a header and no rows: there is not one sample in it: name another file")
     return {name: _column(path, name, table[name], kind) for name, kind in kinds.items()}
 
 
@@ -82,4 +85,4 @@ def _checked(path: Path, read: Any, where: str = "") -> Any:
         return read()
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError, pyarrow.ArrowTypeError) as error:
         problem = str(error).splitlines()[0]
-        raise DataError(f"{path} cannot be read as a CSV or Parquet table: {where}{problem}") from error
+        raise DataError(f"{path} cannot be read as a CSV or Parquet table: {where}{problem}; correct the file") from error

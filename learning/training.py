@@ -101,7 +101,10 @@ _DIVERGED = "look for extreme values in the data, or ask the operator for a lowe
 def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if not trainable:
-        raise ParameterError("every parameter of the model has requires_grad=False: there is nothing to train")
+        raise ParameterError(
+            "every parameter of the model has requires_grad=False, so there is nothing to train: "
+            "leave it on where the model should learn"
+        )
     if recipe.optimizer == "adam":
         return torch.optim.Adam(trainable, recipe.learning_rate, weight_decay=recipe.weight_decay)
     return torch.optim.SGD(trainable, recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay)

@@ -186,10 +186,15 @@ def _check(config: FederationConfig, founding: FoundingFile) -> None:
         )
     for what in ("task_hash", "genesis_model"):
         if len(getattr(founding, what)) != 32:
-            raise FormatError(f"founding.json: {what} has {len(getattr(founding, what))} bytes, and a hash has 32")
+            raise FormatError(
+                f"founding.json: {what} has {len(getattr(founding, what))} bytes, and a hash has 32: "
+                "run `fairshare aggregator init` again"
+            )
     for address in (founding.operator, founding.aggregator, *founding.scorers):
         if not is_checksum_address(address):
-            raise FormatError(f"founding.json: {address!r} is no EIP-55 checksummed address")
+            raise FormatError(
+                f"founding.json: {address!r} is no EIP-55 checksummed address: run `fairshare aggregator init` again"
+            )
 
 
 def _is_alive(web3: Web3, deployment: Deployment) -> bool:

@@ -87,4 +87,4 @@ def _settings(directory: Path) -> ChainSettings:
     try:
         return ChainSettings(**(tomllib.loads(path.read_text()) if path.exists() else {}))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
-        raise FormatError(f"{path} (or a FAIRSHARE_AGGREGATOR_ variable) cannot be read: {error}") from error
+        raise FormatError(f"{path} (or a FAIRSHARE_AGGREGATOR_ variable) cannot be read: {error}; correct it there") from error

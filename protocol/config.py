@@ -210,12 +210,12 @@ def parse_config(text: str) -> FederationConfig:
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # tomllib lets int() refuse endless digits, and recurses into brackets
-        raise ConfigError(f"federation.toml is not valid TOML: {error}") from error
+        raise ConfigError(f"federation.toml is not valid TOML: {error}; correct it there") from error
     try:
         return FederationConfig.model_validate(table)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
-        raise ConfigError(f"federation.toml: {faults}") from error
+        raise ConfigError(f"federation.toml: {faults}; correct it there") from error
 
 
 def _flatten(table: dict[str, Any], prefix: str = "") -> list[tuple[str, int | str]]:

@@ -300,11 +300,14 @@ def evidence_from_json(document: Any) -> Evidence:
         leaves = tuple(_leaf_from_json(entry) for entry in document["leaves"])
         named = from_json("root", "bytes32", document["root"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise EvidenceError(f"this is not an evidence bundle of version {EVIDENCE_VERSION}: {error!r}") from error
+        raise EvidenceError(
+            f"this is not an evidence bundle of version {EVIDENCE_VERSION} ({error!r}): "
+            "ask another mirror, and check that versions agree"
+        ) from error
     if len({(leaf.kind, leaf.position) for leaf in leaves}) != len(leaves):
         raise EvidenceError("two leaves of one kind claim the same position")
     if header.root() != named:
-        raise EvidenceError(f"the header hashes to {header.root().hex()}, the bundle names {named.hex()}")
+        raise EvidenceError(f"the header hashes to {header.root().hex()}, the bundle names {named.hex()}: ask another mirror")
     return Evidence(header, leaves)
 
 

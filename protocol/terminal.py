@@ -1,5 +1,6 @@
 """How every command speaks: to people by rich, to programs by one JSON object on stdout, and by numbered exit codes."""
 
+import errno
 import functools
 import json
 import sys
@@ -27,6 +28,8 @@ EXIT_CODES = """\
 70       a fault of fairshare itself
 130      stopped by Ctrl-C
 """
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -125,7 +128,9 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[object]], title: str |
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(title=title, title_justify="left", header_style="bold", pad_edge=False, box=None)
+    columns = tuple(columns)
+    show_header = any(columns)  # a list of names and values has no heading
+    drawn = Table(title=title, title_justify="left", header_style="bold", pad_edge=False, box=None, show_header=show_header)
     for column in columns:
         drawn.add_column(column, overflow="fold")  # what does not fit goes on below: half a hash is no hash
     for row in rows:
@@ -158,9 +163,11 @@ def expecting(*families: ExitCodes) -> Callable[[Callable[_P, _T]], Callable[_P,
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {(error.strerror or type(error).__name__).lower()}; check the path"
-    return str(error)
+    if not isinstance(error, OSError) or (error.filename is None and error.strerror is None):
+        return str(error)
+    what = (error.strerror or type(error).__name__).lower()
+    next_step = "make room on that disk, or make it writable" if error.errno in _FULL else "check the path"
+    return f"{what}; {next_step}" if error.filename is None else f"{error.filename}: {what}; {next_step}"
 
 
 def fail(sentence: str, code: int) -> NoReturn:

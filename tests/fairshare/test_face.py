@@ -10,6 +10,7 @@ import pytest
 
 import fairshare
 from learning.calls import load_data
+from learning.columns import tabular_task
 from learning.loading import load_task
 from learning.parameters import initial_parameters
 from learning.recipe import Recipe
@@ -21,7 +22,7 @@ COMMANDS = sorted(set(re.findall(r"^    fairshare (\w+ \w+)", README, re.MULTILI
 
 
 def test_the_task_of_the_readme_trains(tmp_path: Path) -> None:
-    (found,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (found,) = re.findall(r"```python\n(import .*?)```", README, re.DOTALL)
     (tmp_path / "mine.py").write_text(found)
     rows = np.random.RandomState(0).rand(40, 4)
     lines = [",".join(f"{value:.3f}" for value in row) + f",{int(row.sum() > 2)}" for row in rows]
@@ -30,6 +31,20 @@ def test_the_task_of_the_readme_trains(tmp_path: Path) -> None:
     data = load_data(task, str(tmp_path / "held-out.csv"))
     assert len(data) == 40
     try_out(task, initial_parameters(task, seed=0), data, Recipe("sgd", learning_rate=0.1, batch_size=8, epochs=1))
+
+
+def test_the_network_of_the_readme_goes_into_the_task_of_a_table(tmp_path: Path) -> None:
+    (model,) = re.findall(r"```python\n(    def .*?)```", README, re.DOTALL)
+    table = tmp_path / "clean.csv"
+    table.write_text("size,colour,outcome\n" + "".join(f"{n},{'red' if n % 3 else 'blue'},{n % 2}\n" for n in range(20)))
+    written = tmp_path / "tabular.py"
+    written.write_text("import torch\n" + tabular_task(table, "outcome") + "\n" + model)
+    task = load_task(read_task_source(f"{written}:Tabular"))
+    parameters = initial_parameters(task, seed=0)
+    assert [array.shape for array in parameters.values()] == [(8, 3), (8,), (2, 8), (2,)]
+    data = load_data(task, f"{table}#1/2 iid")
+    assert len(data) == 10
+    try_out(task, parameters, data, Recipe("sgd", learning_rate=0.1, batch_size=8, epochs=1))
 
 
 @pytest.mark.parametrize("command", COMMANDS)

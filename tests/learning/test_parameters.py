@@ -138,7 +138,7 @@ def test_a_model_of_integers_alone_has_nothing_to_train() -> None:
 def test_a_model_that_is_none_is_refused() -> None:
     with pytest.raises(ParameterError, match="has no parameters"):
         initial_parameters(_Model(nn.ReLU()), 1)
-    with pytest.raises(TaskError, match="returned str, not a torch"):
+    with pytest.raises(TaskError, match=r"must return a torch\.nn\.Module; got str"):
         initial_parameters(_Model("resnet"), 1)
 
 

@@ -164,8 +164,8 @@ def test_a_package_on_pythons_path_is_found_without_running_it(tmp_path: Path, m
         ("no_such_package:Name", "no Python package 'no_such_package'"),
         ("learning.nothing:Name", "no Python package"),
         ("sys:Name", "no Python package"),
-        ("nowhere/file.py:Name", "cannot be read: No such file"),
-        ("nowhere/folder:Name", "cannot be read: No such file"),
+        ("nowhere/file.py:Name", "cannot be read .No such file"),
+        ("nowhere/folder:Name", "cannot be read .No such file"),
     ],
 )
 def test_nothing_there_says_what_to_name_instead(name: str, message: str) -> None:

@@ -169,7 +169,7 @@ def test_sources_that_are_no_table_are_told(table: Path, tmp_path: Path) -> None
 def test_a_table_that_no_task_can_be_made_from_is_told(tmp_path: Path) -> None:
     many = [(f"id{number}", number % 2) for number in range(MOST_VALUES + 1)]
     for header, rows, label, sentence in (
-        (("a", "b"), [(1, 2)], "c", "has no column 'c' to predict; its columns are 'a', 'b'"),
+        (("a", "b"), [(1, 2)], "c", "has no column 'c' to predict: name one of 'a', 'b' by --label"),
         (("a",), [(1,)], "a", "no column but 'a'"),
         (("a", "b"), many, "b", f"the column 'a' has {MOST_VALUES + 1} different values"),
         (("a", "b"), [("nan", 1), ("nan", 2)], "b", "'a' holds no"),

@@ -64,5 +64,5 @@ def test_loading_turns_everything_into_the_family() -> None:
         load_data(_Loads(UnknownSourceError("x", ["y"])), "x")
     with pytest.raises(TaskError, match=r"_Loads.load failed: KeyError: 'label'"):
         load_data(_Loads(KeyError("label")), "a.csv")
-    with pytest.raises(TaskError, match="returned tuple"):
+    with pytest.raises(TaskError, match="got tuple"):
         load_data(_Loads((1, 2)), "a.csv")

@@ -1,4 +1,6 @@
+import errno
 import json
+import re
 
 import pytest
 
@@ -45,7 +47,6 @@ def ended(error: BaseException, *families) -> int:
         (FileNotFoundError("x"), 11),
         (PermissionError("x"), 11),
         (IsADirectoryError("x"), 11),
-        (OSError(28, "No space left on device"), 11),
         (FileExistsError("x"), 12),
         (SignatureError("x"), 13),
         (CommitmentError("x"), 13),
@@ -79,6 +80,15 @@ def test_an_unexpected_error_is_not_hidden(error: BaseException):
 
     with pytest.raises(type(error)):
         command()
+
+
+def test_a_full_disk_and_a_wrong_path_have_their_own_next_steps(capsys):
+    assert ended(OSError(errno.ENOSPC, "No space left on device")) == 11
+    assert ended(OSError(errno.ELOOP, "Too many levels of symbolic links", "a/b")) == 11
+    assert capsys.readouterr().err == (
+        "error: no space left on device; make room on that disk, or make it writable\n"
+        "error: a/b: too many levels of symbolic links; check the path\n"
+    )
 
 
 def test_ctrl_c_ends_a_command_in_order(capsys):
@@ -140,3 +150,15 @@ def test_what_a_stranger_wrote_cannot_steer_the_terminal(capsys):
 def test_plain_text_stays_as_it_is():
     for text in ("Größe, 大きさ, \N{NO-BREAK SPACE}, 🎉", "two\nlines\tand a tab", "[bold]", ""):
         assert plain(text) == text
+
+
+def test_a_table_fits_the_terminal_and_loses_no_digit(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    hashed = "0x" + "0123456789abcdef" * 4
+    table(("", "goes on chain", "and"), [("genesis", hashed, "a sentence that is longer than its column could be by far")])
+    table(("config", "hash"), [("config", hashed)])
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert hashed in out  # beside a short word, a whole hash stays on its line
+    first = out.split("config")[0]
+    assert "".join(re.findall("[0-9a-f]{8,}", first)) == hashed[2:]
