@@ -22,3 +22,5 @@ html_theme = "furo"
 html_title = "fairshare"
 html_copy_source = False
 html_theme_options = {"source_repository": "", "footer_icons": []}
+html_static_path = ["style"]
+html_css_files = ["mathml.css"]
