@@ -114,6 +114,7 @@ def enrol(
         ledger=invitation.ledger,
         payout=payout or (before.payout if before else owner),
         data=source,
+        scorers=before.scorers if before else (),
         task_entry=offer.task.entry,
         accepted_config=offer.config.sha256(),
         accepted_task=offer.task.sha256(),

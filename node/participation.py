@@ -14,7 +14,7 @@ from node.store import Phase, RoundRecord, RoundStore
 from node.training import Trainer, Workplace, training_seed
 from node.verification import bound_inputs, check_receipt, fetch_base
 from protocol.client import FederationClient
-from protocol.errors import ServiceRefused
+from protocol.errors import ServiceError, ServiceRefused, ServiceUnreachable
 from protocol.parameters import encode_parameters
 from protocol.roster import RosterEntry
 from protocol.typed_data import Update
@@ -116,7 +116,7 @@ class Participation:
         return kept is not None and kept.phase is Phase.COMMITTED
 
     def reveal(self, record: RoundRecord) -> None:
-        """Upload the body of a closed round.
+        """Upload the body of a closed round; to a scorer if the aggregator does not take it.
 
         Raises `ServiceRefused` if that is worth repeating, and what the client raises.
         """
@@ -128,9 +128,22 @@ class Participation:
             return
         try:
             self.client.reveal(number, self.node, record.salt, body)
-        except ServiceRefused as refused:
-            if passes_by_itself(refused):
-                raise
-            self.store.missed(number, str(refused))
-            return
+        except (ServiceRefused, ServiceUnreachable) as error:
+            if not self._handed_over(record, body):
+                if isinstance(error, ServiceUnreachable) or passes_by_itself(error):
+                    raise
+                self.store.missed(number, str(error))
+                return
         self.store.revealed(number)
+
+    def _handed_over(self, record: RoundRecord, body: bytes) -> bool:
+        """Whether a scorer took the body that the aggregator did not: it forwards it, and attests no outcome without it."""
+        signature = record.update.sign(self.ledger.domain, self.account)
+        for url in self.settings.scorers:
+            try:
+                with FederationClient(url) as scorer:
+                    scorer.hand_over(record.update, signature, record.salt, body)
+                return True
+            except ServiceError:
+                continue
+        return False

@@ -5,8 +5,9 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from node.errors import SettingsInvalid
 from protocol.api import HexBytes
@@ -15,11 +16,16 @@ PREFIX = "FAIRSHARE_NODE_"
 """FAIRSHARE_NODE_RPC_URL overrides `rpc_url`, and so on for every field."""
 
 
+def _listed(value: object) -> object:
+    return [url for url in value.split(",") if url] if isinstance(value, str) else value
+
+
 class NodeSettings(BaseModel):
     """Ledger and chain id come from the invitation, never from `federation_url`, which is checked against them.
 
     `accepted_config` and `accepted_task` are the 32-byte hashes that the participant agreed to; `data` is the source string
-    of the task's `load`, None for the task's default; `payout` is where rewards go.
+    of the task's `load`, None for the task's default; `payout` is where rewards go. `scorers` are URLs that a body goes to if the
+    aggregator does not take it; in the environment they are separated by commas.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +36,7 @@ class NodeSettings(BaseModel):
     ledger: str
     payout: str
     data: str | None = None
+    scorers: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     task_entry: str
     accepted_config: HexBytes = Field(min_length=32, max_length=32)
     accepted_task: HexBytes = Field(min_length=32, max_length=32)

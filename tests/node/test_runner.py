@@ -18,7 +18,8 @@ from protocol.errors import ServiceUnreachable
 from protocol.parameters import decode_tensors
 from protocol.typed_data import Update
 from protocol.update import check_opening
-from tests.node.conftest import Lines, World
+from tests.node.conftest import NODE_CONFIG, SOURCE, Lines, World
+from tests.node.service import Refused, Service
 from tests.support.chain import account
 
 
@@ -321,3 +322,20 @@ def test_a_round_of_another_history_of_the_chain_is_not_signed_twice(world: Worl
     assert report.round == 2
     assert "round 1 is left out: this directory made another Update for round 1 before" in lines
     assert (1, 0) not in world.service.commits
+
+
+def test_a_body_that_the_aggregator_refuses_goes_to_a_scorer(world: World) -> None:
+    home = world.node(0)
+    scorer = Service(world.federation, NODE_CONFIG, SOURCE, {}, commits=world.service.commits, bodies=world.service.bodies)
+    try:
+        home.write_settings(home.settings().model_copy(update={"scorers": ("http://127.0.0.1:1", scorer.url)}))
+
+        def refuse() -> None:
+            raise Refused(410, "too-late")
+
+        world.service.on_request["PUT /v1/rounds/1/bodies/0"] = refuse
+        (report,) = world.run(home)
+        assert (report.round, report.verdict) == (1, "accept")
+        assert len(world.service.bodies[1, 0]) == 1
+    finally:
+        scorer.down()
