@@ -54,17 +54,25 @@ class Batched:
         collected = Collected(self._task, self._data, len(shares), outputs)
         with torch.inference_mode():
             for many in blocks(len(shares), self._models):
-                models = self._mixture.parameters(shares[many], self._names)
-                coefficients = torch.cat([torch.ones(many.stop - many.start, 1), self._mixture.coefficients(shares[many])], 1)
+                models = self._parameters(shares[many])
+                coefficients = torch.cat([torch.ones(many.stop - many.start, 1), self._coefficients(shares[many])], 1)
                 chunks = list(_in_pairs(shares[many], self._rows)) if self._mixed else _plain(len(coefficients), self._rows)
                 for samples in blocks(len(self._data), self._samples):
                     linear = {layer: self._linear(layer, samples) for layer in self._mixed}
                     for rows, paired in chunks:
                         block = {name: stacked[rows] for name, stacked in models.items()}
-                        mixing = _Mixing(coefficients[rows], paired, linear)
-                        pass_ = _Pass(self._graph, block, mixing, self._data.features[samples])
-                        collected.add(many.start + rows, samples, pass_.run())
+                        mixing = Mixing(coefficients[rows], paired, linear)
+                        collected.add(many.start + rows, samples, self._forward(block, mixing, samples))
         return collected.result()
+
+    def _parameters(self, shares: NDArray[np.floating]) -> dict[str, Tensor]:
+        return self._mixture.parameters(shares, self._names)
+
+    def _coefficients(self, shares: NDArray[np.floating]) -> Tensor:
+        return self._mixture.coefficients(shares)
+
+    def _forward(self, models: dict[str, Tensor], mixing: "Mixing", samples: slice) -> Tensor:
+        return Pass(self._graph, models, mixing, self._data.features[samples]).run()
 
     def _linear(self, layer: str, samples: slice) -> Tensor:
         """What a layer makes of the samples with the base, with each update, and with any coalition plus its complement.
@@ -82,12 +90,15 @@ class Batched:
             found = found + bias.view(len(bias), *[1] * (features.ndim - 1), -1)
         every = 2 * found[0] + (torch.from_numpy(self._mixture.weights).float() @ found[1:].flatten(1)).view_as(found[0])
         made = torch.cat([found, every[None]]).flatten(1)
+        return self._remember(key, made)
+
+    def _remember(self, key: tuple[str, int], made: Tensor) -> Tensor:
         if self._keep:
             self._kept[key] = made
         return made
 
 
-class _Mixing(NamedTuple):
+class Mixing(NamedTuple):
     """How a block of rows is mixed: the second half of them are the complements of the first if they are `paired`."""
 
     coefficients: Tensor
@@ -106,10 +117,10 @@ class _Mixing(NamedTuple):
         return mixed
 
 
-class _Pass:
+class Pass:
     """One forward pass of a block of models over a block of samples."""
 
-    def __init__(self, graph: ModuleGraph, models: dict[str, Tensor], mixing: _Mixing, features: Tensor) -> None:
+    def __init__(self, graph: ModuleGraph, models: dict[str, Tensor], mixing: Mixing, features: Tensor) -> None:
         self._graph, self._models, self._mixing, self._features = graph, models, mixing, features
         self._rows, self._samples = len(mixing.coefficients), len(features)
 

@@ -3,20 +3,25 @@
 from collections.abc import Sequence
 
 import numpy as np
+from torch import nn
 
 from learning.calls import new_module, seeded
 from learning.coalitions.batched import Batched
 from learning.coalitions.evaluator import CoalitionEvaluator
-from learning.coalitions.graph import trace, width
+from learning.coalitions.graph import ModuleGraph, trace, width
+from learning.coalitions.grids import plan
+from learning.coalitions.integer import Integer
 from learning.coalitions.mixture import Mixture
 from learning.coalitions.onebyone import OneByOne
 from learning.data import Data
+from learning.scores import EXACT_SCORES
 from learning.task import Task
 from protocol.parameters import Parameters
 
 _SAFE = 1e30
 _FEW = 7
 _AGREEMENT = 1e-3
+_COARSE = 0.02
 
 
 def choose_evaluator(
@@ -37,6 +42,8 @@ def choose_evaluator(
     if graph is None or not mixture.players:
         return slow
     few = data.take(np.arange(min(len(data), _FEW)))
+    if task.score in EXACT_SCORES and (exact := _integer(task, data, mixture, graph, module, memory)) is not None:
+        return exact
     try:
         fast = Batched(task, data, mixture, graph, width(module, few.features), memory)
         trial = Batched(task, few, mixture, graph, 1, memory)
@@ -45,11 +52,28 @@ def choose_evaluator(
         return slow
 
 
-def _agree(fast: CoalitionEvaluator, slow: CoalitionEvaluator, players: int) -> bool:
+def _integer(
+    task: Task, data: Data, mixture: Mixture, graph: ModuleGraph, module: nn.Module, memory: int
+) -> CoalitionEvaluator | None:
+    """The integer evaluator, if it can be used and means the same model: quantised outputs are near the real ones."""
+    few = data.take(np.arange(min(len(data), _FEW)))
+    try:
+        if (grids := plan(graph, mixture, data.features)) is None:
+            return None
+        widest = width(module, few.features)
+        found = Integer(task, data, mixture, graph, widest, memory, grids)
+        trial = Integer(task, few, mixture, graph, widest, memory, grids)
+    except (OverflowError, RuntimeError, TypeError):
+        return None
+    slow = OneByOne(task, few, mixture, memory)
+    return found if _agree(trial, slow, mixture.players, _COARSE) else None
+
+
+def _agree(fast: CoalitionEvaluator, slow: CoalitionEvaluator, players: int, within: float = _AGREEMENT) -> bool:
     """Whether both put out the same, up to rounding, for the base, the full coalition and one in between."""
     shares = np.stack([np.zeros(players), np.arange(players) % 2, np.ones(players)]).astype(np.float64)
     one, other = fast.evaluate(shares, outputs=True), slow.evaluate(shares, outputs=True)
     if one.outputs is None or other.outputs is None or one.outputs.shape != other.outputs.shape:
         return False
     scale = float(other.outputs.abs().max()) or 1.0
-    return bool(((one.outputs - other.outputs).abs() <= _AGREEMENT * scale).all())
+    return bool(((one.outputs - other.outputs).abs() <= within * scale).all())

@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import Tensor
 
+from aggregator.evaluation.contributions.round_game import EVALUATORS
 from aggregator.evaluation.evidence import build_evidence, published_measurements
 from aggregator.evaluation.round import RoundInputs, Submission, evaluate_round
 from aggregator.scorer.errors import ReplayDifference
 from aggregator.scorer.replay import replay
+from learning.scores import soft_accuracy
+from learning.tasks.digits import Digits
 from protocol.errors import CommitmentError, EvidenceError, SignatureError
 from protocol.evidence import LEAF_KINDS, Evidence, Header, Kind, Leaf, subtree_roots
 from protocol.typed_data import Domain
@@ -24,7 +28,15 @@ LAST = 6
 @pytest.fixture(scope="module")
 def inputs() -> RoundInputs:
     sent = [honest(1), honest(2), honest(3), honest(4), honest(5), Sent(filled(0.05)), Sent(filled(np.nan))]
-    return digits_round(sent, config=config(tolerance=TOLERANCES, pay={"z": 10}), reputation={1: 4})
+    rounds = digits_round(sent, config=config(tolerance=TOLERANCES, pay={"z": 10}), reputation={1: 4})
+    return replace(rounds, task=FloatDigits())
+
+
+class FloatDigits(Digits):
+    """Scores by a method of its own, so that it is evaluated in floats, which have a tolerance."""
+
+    def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return soft_accuracy(outputs, targets)
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +191,17 @@ def test_a_utility_may_differ_by_its_tolerance(inputs: RoundInputs, evidence: Ev
     else:
         with pytest.raises(ReplayDifference, match=r"UTILITY leaf of coalition .* on shard 0 \(tolerance 64\)"):
             replay(inputs, changed)
+
+
+@pytest.mark.parametrize("by", [-1, 1])
+def test_a_utility_of_the_integer_evaluator_has_no_tolerance(inputs: RoundInputs, by: int) -> None:
+    exact = replace(inputs, task=Digits())
+    evidence = build_evidence(exact, evaluate_round(exact))
+    assert evidence.by_kind[Kind.ESTIMATE][0].get("evaluator") == EVALUATORS["integer"]
+    replay(exact, evidence)
+    changed = altered(evidence, Kind.UTILITY, 9, lambda values: {"utility": values["utility"] + by})
+    with pytest.raises(ReplayDifference, match=r"UTILITY leaf of coalition .* on shard 0 \(tolerance 0\)"):
+        replay(exact, follow(exact, changed))
 
 
 @pytest.mark.parametrize("by", [-6000, 6000, -6001, 6001])
