@@ -1,6 +1,6 @@
 """base + Σ s_i · w_i · update_i for many rows of shares s at once, reading each update once per call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -65,6 +65,15 @@ class Mixture:
                 total += rows @ rows.T
         gram: NDArray[np.float64] = total.numpy() * self.weights[:, None] * self.weights[None, :]
         return gram
+
+    def along(self, gradients: Mapping[str, Tensor]) -> NDArray[np.float64]:
+        """⟨gradient, w_i · update_i⟩ over these tensors, in float64: shape (players,)."""
+        total = torch.zeros(self.players, dtype=torch.float64)
+        for name, gradient in gradients.items():
+            for start, end in self._slices(gradient.numel(), 2 * self.players):
+                total += self._slice(name, start, end).double() @ gradient.reshape(-1)[start:end].double()
+        inner: NDArray[np.float64] = total.numpy() * self.weights
+        return inner
 
     def magnitude(self) -> float:
         """A bound on every number in every coalition's model: max |base| + Σ w_i · max |update_i|. NaN or ∞ if one is."""

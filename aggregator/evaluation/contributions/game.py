@@ -48,6 +48,11 @@ class Game(Protocol):
         """Scores (rows, samples) of these samples' outputs (rows, samples, …), interpolated ones; None if one has no score."""
         ...
 
+    def slopes(self, fraction: float, groups: int) -> NDArray[np.float64] | None:
+        """How U changes with each player's part where all take part by this fraction, (groups of samples, players); None if U
+        is no differentiable function of the parts."""
+        ...
+
     def gram(self) -> NDArray[np.float64]:
         """Inner products of what the players bring, shape (players, players): how alike two of them are."""
         ...

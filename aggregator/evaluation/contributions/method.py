@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from aggregator.evaluation.contributions.estimate import Estimate, Outcome, Stage
 from aggregator.evaluation.contributions.estimators import enumerate_game, krige, leverage
 from aggregator.evaluation.contributions.game import Game
+from aggregator.evaluation.contributions.gradient import aumann_shapley
 
 ALWAYS_ENUMERATED = 12
 """Up to this many players all coalitions are evaluated, whatever it costs."""
@@ -24,11 +25,14 @@ def first_design(players: int) -> int:
 def estimate(game: Game, affordable: int, seed: bytes, published: Sequence[Stage] = ()) -> Estimate:
     """Contributions by the best estimator that needs no more than `affordable` evaluations, or little more.
 
-    Enumeration; else logit kriging, its design doubled while its certificate fails; else Leverage SHAP.
+    Enumeration; else logit kriging, its design doubled while its certificate fails; else Leverage SHAP. Where not even the first
+    design is affordable, slopes, and kriging all the same if the task's score has none.
     """
     players = game.players
     if players <= ALWAYS_ENUMERATED or (players <= ENUMERATED and 1 << players <= affordable):
         return enumerate_game(game)
+    if affordable < first_design(players) and (instant := aumann_shapley(game, seed)) is not None:
+        return instant
     limit = min(max(affordable, first_design(players)), MOST_EVALUATIONS)
     kriged = krige(game, first_design(players), seed, limit, published)
     if isinstance(kriged, Estimate):

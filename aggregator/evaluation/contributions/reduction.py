@@ -33,6 +33,11 @@ class Reduced:
         """See `Game`."""
         return self._whole.score(outputs, samples)
 
+    def slopes(self, fraction: float, groups: int) -> NDArray[np.float64] | None:
+        """See `Game`."""
+        found = self._whole.slopes(fraction, groups)
+        return None if found is None else found[:, self._active]
+
     def gram(self) -> NDArray[np.float64]:
         """See `Game`."""
         return self._whole.gram()[np.ix_(self._active, self._active)]

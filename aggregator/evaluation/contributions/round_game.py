@@ -20,6 +20,7 @@ from aggregator.evaluation.merge.mean import WeightedMean
 from learning.coalitions.choice import choose_evaluator
 from learning.coalitions.evaluator import CoalitionEvaluator, score_rows
 from learning.coalitions.mixture import Mixture
+from learning.coalitions.slopes import slopes
 from learning.data import Data
 from learning.errors import TaskError
 from learning.evaluator import Evaluator
@@ -144,9 +145,23 @@ class RoundGame:
                 parts.append(scores)
         return np.concatenate(parts, axis=1)
 
+    def slopes(self, fraction: float, groups: int) -> NDArray[np.float64] | None:
+        """See `Game`."""
+        try:
+            return sum(
+                (slopes(self._work.task, shard, self._mixture, fraction, groups) for shard in self.shards),
+                start=np.zeros((groups, self.players)),
+            )
+        except TaskError:
+            return None
+
     def gram(self) -> NDArray[np.float64]:
         """See `Game`."""
-        return Mixture(self._work.base, self._work.updates, self._work.weights, self._resources.memory).gram()
+        return self._mixture.gram()
+
+    @cached_property
+    def _mixture(self) -> Mixture:
+        return Mixture(self._work.base, self._work.updates, self._work.weights, self._resources.memory)
 
     def _merged(self, model: Parameters) -> Worth:
         full = (1 << self.players) - 1

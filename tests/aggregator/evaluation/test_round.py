@@ -12,6 +12,7 @@ from aggregator.evaluation.contributions.estimate import SOLVE_DENOMINATOR, Esti
 from aggregator.evaluation.evidence import build_evidence
 from aggregator.evaluation.gate.verdict import FULL_WEIGHT
 from aggregator.evaluation.round import NodeOutcome, RoundInputs, RoundOutcome, evaluate_round
+from aggregator.scorer.replay import replay
 from learning.evaluator import Evaluator
 from learning.training import evaluate
 from protocol.parameters import model_hash
@@ -230,7 +231,7 @@ def test_an_update_that_harms_is_not_paid_for() -> None:
 
 def test_above_twelve_players_kriging_estimates_the_same_game() -> None:
     sent = [honest(part, parts=14) for part in range(1, 14)] + [Sent(filled(0))]
-    inputs = digits_round(sent, config=config(contributions={"work": 1}))
+    inputs = digits_round(sent, config=config(contributions={"work": 60 * 2410 * 360}))
     outcome = evaluate_round(inputs)
     found = by_node(outcome)
     assert (outcome.denominator, found[13].contribution, found[13].score) == (SOLVE_DENOMINATOR, 0, 0)
@@ -245,6 +246,15 @@ def test_above_twelve_players_kriging_estimates_the_same_game() -> None:
     errors = np.array([node.errors.estimation / outcome.denominator for node in outcome.nodes[:13]])
     assert np.sqrt(np.mean(((estimated - true)[:13] / errors) ** 2)) < 2
     assert contributions(evaluate_round(replace(inputs, seed=bytes(32)))) != contributions(outcome)
+    replay(inputs, build_evidence(inputs, outcome))
+
+    instant = evaluate_round(replace(inputs, config=config(contributions={"work": 1})))
+    (stage,) = instant.published.contributions.stages
+    assert (stage.estimator, stage.evaluations) == (Estimator.AUMANN_SHAPLEY, 6)
+    by_slopes = np.array([node.contribution / instant.denominator for node in instant.nodes])
+    assert np.linalg.norm(by_slopes - true) < 0.1 * np.linalg.norm(true)
+    assert all(node.errors.sampling > 0 and node.errors.estimation > 0 for node in instant.nodes[:13])
+    replay(replace(inputs, config=config(contributions={"work": 1})), build_evidence(inputs, instant))
 
 
 def test_contributions_to_two_shards_add_up() -> None:

@@ -25,6 +25,9 @@ class TableGame:
     def score(self, outputs: Tensor, samples: slice) -> NDArray[np.integer] | None:
         raise AssertionError("this game has no outputs")
 
+    def slopes(self, fraction: float, groups: int) -> NDArray[np.float64] | None:
+        return None
+
     def gram(self) -> NDArray[np.float64]:
         return np.eye(self.players)
 
