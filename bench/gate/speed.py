@@ -3,7 +3,7 @@
 Both sides take turns in one process on the same matrix; medians of CPU time, one thread (`bench.timing`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,10 +13,19 @@ from aggregator.evaluation.gate.cohort import Cohort
 from aggregator.evaluation.gate.direction import affine, cone, fit
 from aggregator.evaluation.gate.duplicates import similarity
 from aggregator.evaluation.gate.geometry import Geometry
+from aggregator.evaluation.merge.robust import (
+    centred_clipping,
+    geometric_median,
+    median,
+    multi_krum,
+    neighbour_mixing,
+    products_of,
+    trimmed_mean,
+)
 from bench.gate.cells import federation
 from bench.gate.detectors import byzfl
 from bench.report import Goal, Row, row
-from bench.timing import compare
+from bench.timing import compare, cpu_seconds
 from learning.cohort import train_many
 from learning.recipe import Recipe
 from learning.training import train
@@ -30,7 +39,7 @@ _F = 30
 def speed_rows(quick: bool) -> list[Row]:
     """All rows. The quick version takes 100,000 parameters instead of a million."""
     parameters = 100_000 if quick else 1_000_000
-    return [_cohort(), _checks(parameters)]
+    return [_cohort(), _checks(parameters), *_merges(parameters)]
 
 
 def _cohort() -> Row:
@@ -65,6 +74,33 @@ def _checks(parameters: int) -> Row:
     case = f"Gram-based checks, n = {_NODES} beside {_VIRTUAL} virtual, d = {parameters:,}"
     goal = Goal(at_least=5, of_ratio=True)
     return row(case, "CPU per client", checked / _NODES, "s", goal, "ByzFL multi-Krum, same matrix", krum / _NODES)
+
+
+def _merges(parameters: int) -> list[Row]:
+    """Each robust merge beside ByzFL's of the same name, on one matrix of n updates."""
+    matrix = np.random.default_rng(1).standard_normal((_NODES, parameters), np.float32)
+    updates, vectors, package = _named(matrix), torch.from_numpy(matrix), byzfl()
+    radius = float(np.linalg.norm(matrix[0]))
+    pairs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+        "median": (lambda: median(updates), lambda: package.Median()(vectors)),
+        "trimmed mean": (lambda: trimmed_mean(updates, _F), lambda: package.TrMean(_F)(vectors)),
+        "geometric median": (lambda: geometric_median(updates), lambda: package.GeometricMedian()(vectors)),
+        "multi-Krum": (lambda: multi_krum(updates, _F), lambda: package.MultiKrum(_F)(vectors)),
+        "centred clipping": (
+            lambda: centred_clipping(updates, radius, 3),
+            lambda: package.CenteredClipping(L=3, tau=radius)(vectors),
+        ),
+    }
+    found = []
+    for name, both in pairs.items():
+        ours, theirs = compare(both, repeats=1)
+        case = f"{name}, n = {_NODES}, d = {parameters:,}"
+        found.append(row(case, "CPU", ours, "s", Goal(at_least=10, of_ratio=True), "ByzFL", theirs))
+    mixed = cpu_seconds(lambda: geometric_median(updates, mixing=neighbour_mixing(products_of(updates), _F)))
+    gigabytes = 4e-9 * _NODES * (_NODES - _F) * parameters
+    peer = f"ByzFL would allocate {gigabytes:.0f} GB"
+    found.append(row(f"NNM + geometric median, n = {_NODES}, d = {parameters:,}", "CPU", mixed, "s", peer=peer))
+    return found
 
 
 def _all_checks(updates: Sequence[Mapping[str, NDArray[np.float32]]], cohort: Cohort) -> None:
