@@ -25,8 +25,11 @@ minimum_commits = 2             # a round in which fewer nodes commit is abandon
 commit_seconds = 600            # to train and commit; over at once when every eligible node has committed
 close_seconds = 120             # grace for the aggregator to close the round on chain
 reveal_seconds = 300            # to upload the bodies; over at once when all are there
-propose_seconds = 600           # to evaluate, attest and propose. With reveal_seconds under 250 blocks: the seed expires
-window_seconds = 120            # from the proposal until it is Final and can be claimed
+grace_seconds = 60              # for the aggregator, to include bodies that scorers forward
+propose_seconds = 600           # to evaluate, attest and propose
+window_seconds = 120            # from the proposal until it is Final and can be claimed, or a leaf of it is disputed
+vote_seconds = 600              # in a dispute: for scorers to recompute, as long to reveal, and as long to decide
+maximum_pending = 1             # so many rounds may wait to be Final at a time; 1 plays them one after the other
 body_bytes = 67108864           # the largest update file that is taken
 
 [gate]
@@ -61,11 +64,18 @@ token_name = "Fairshare Contribution"
 token_symbol = "FAIR"
 cap = "1000000000"              # no more tokens can ever be minted
 pool = "1000"                   # what the nodes of one round share
+scorer_pool = "0"               # what the scorers who attested to a paying round share on top
 z = "0"                         # standard errors taken off a contribution before it is paid
 
 [stake]
 minimum = "0.01"                # what a node deposits, in the chain's coin
-unbonding_seconds = 604800      # how long it stays locked after leaving; above twice a whole round
+aggregator_bond = "0.1"         # what the aggregator deposits; `fairshare ledger deploy` puts down the first bonds
+scorer_bond = "0.05"            # what every scorer deposits
+dispute_bond = "0.02"           # what disputing a leaf of a round's evidence takes; lost when the scorers refute it
+proof_fee = "0.002"             # what proving a fault that wronged nobody earns, from the culprit's deposit
+open_fee = "0"                  # what joining without an invitation costs, besides the stake
+open_samples = 0                # the sample bound of nodes without an invitation; 0: nobody joins without one
+unbonding_seconds = 604800      # how long deposits stay locked after leaving; above all rounds that can be pending and one more
 
 [tolerance]                     # how far another machine's floats may be off, in units of 2^-20
 statistics = 1024

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IContributionToken} from "./interfaces/IContributionToken.sol";
+import {ICourt} from "./interfaces/ICourt.sol";
 import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
 import {IRoundLedger} from "./interfaces/IRoundLedger.sol";
 import {ScoreVector} from "./libraries/ScoreVector.sol";
@@ -15,25 +16,46 @@ abstract contract Federation is IRoundLedger {
 
     IContributionToken internal immutable _token;
     INodeRegistry internal immutable _registry;
-    bytes32 internal immutable _configHash;
-    bytes32 internal immutable _taskHash;
+    address internal immutable _court;
+    uint256 internal immutable _cap;
     uint256 internal immutable _pool;
+    uint256 internal immutable _scorerPool;
+    uint256 internal immutable _maxPending;
 
-    /// @dev Written by the constructor only: a struct cannot be immutable, and one slot holds it.
-    Timing internal _timing;
+    // A struct cannot be immutable.
+    uint40 internal immutable _commitTime;
+    uint40 internal immutable _closeTime;
+    uint40 internal immutable _revealTime;
+    uint40 internal immutable _graceTime;
+    uint40 internal immutable _proposeTime;
+    uint40 internal immutable _window;
+    uint40 internal immutable _voteTime;
 
-    /// @param config What the federation is deployed with. Token and registry exist already and name this contract.
+    /// @param config What the federation is deployed with. Token, registry and court exist already and name this contract.
     constructor(Config memory config) {
         _token = IContributionToken(config.token);
         _registry = INodeRegistry(config.registry);
+        _court = config.court;
         if (_token.ledger() != address(this)) revert WrongLedger(config.token, _token.ledger());
         if (_registry.ledger() != address(this)) revert WrongLedger(config.registry, _registry.ledger());
+        if (ICourt(_court).ledger() != address(this)) revert WrongLedger(_court, ICourt(_court).ledger());
+        if (_registry.court() != _court) revert WrongCourt(config.registry, _registry.court());
+        if (ICourt(_court).registry() != config.registry) revert WrongRegistry(_court, ICourt(_court).registry());
         if (config.pool == 0 || config.pool % SCORE_TOTAL != 0) revert BadPool(config.pool, SCORE_TOTAL);
-        _checkTiming(config.timing, _registry.unbonding());
-        _configHash = config.configHash;
-        _taskHash = config.taskHash;
+        if (config.maxPending == 0 || config.maxPending > type(uint8).max) revert BadMaxPending(config.maxPending);
+        _checkTiming(config.timing, config.maxPending, _registry.unbonding());
+        _cap = _token.cap();
+        if (_cap > type(uint128).max) revert CapTooLarge(_cap);
         _pool = config.pool;
-        _timing = config.timing;
+        _scorerPool = config.scorerPool;
+        _maxPending = config.maxPending;
+        _commitTime = config.timing.commitTime;
+        _closeTime = config.timing.closeTime;
+        _revealTime = config.timing.revealTime;
+        _graceTime = config.timing.graceTime;
+        _proposeTime = config.timing.proposeTime;
+        _window = config.timing.window;
+        _voteTime = config.timing.voteTime;
     }
 
     /// @inheritdoc IRoundLedger
@@ -42,23 +64,23 @@ abstract contract Federation is IRoundLedger {
     }
 
     /// @inheritdoc IRoundLedger
-    function configHash() external view returns (bytes32) {
-        return _configHash;
-    }
-
-    /// @inheritdoc IRoundLedger
-    function taskHash() external view returns (bytes32) {
-        return _taskHash;
-    }
-
-    /// @inheritdoc IRoundLedger
     function pool() external view returns (uint256) {
         return _pool;
     }
 
     /// @inheritdoc IRoundLedger
+    function scorerPool() external view returns (uint256) {
+        return _scorerPool;
+    }
+
+    /// @inheritdoc IRoundLedger
+    function maxPending() external view returns (uint256) {
+        return _maxPending;
+    }
+
+    /// @inheritdoc IRoundLedger
     function timing() external view returns (Timing memory) {
-        return _timing;
+        return Timing(_commitTime, _closeTime, _revealTime, _graceTime, _proposeTime, _window, _voteTime);
     }
 
     /// @inheritdoc IRoundLedger
@@ -71,12 +93,23 @@ abstract contract Federation is IRoundLedger {
         return address(_registry);
     }
 
-    /// @dev A stake must outlast its node's last round and the one after, whatever they wait for.
-    function _checkTiming(Timing memory t, uint256 unbonding) private pure {
-        if (t.commitTime == 0 || t.closeTime == 0 || t.revealTime == 0 || t.proposeTime == 0 || t.window == 0) {
+    /// @inheritdoc IRoundLedger
+    function court() external view returns (address) {
+        return _court;
+    }
+
+    /// @dev A stake must outlast all rounds that can be pending when its node leaves, and one more, whatever they wait for.
+    /// Disputes are filed within the window and last three steps from then, however many there are.
+    function _checkTiming(Timing memory t, uint256 pending, uint256 unbonding) private pure {
+        if (
+            t.commitTime == 0 || t.closeTime == 0 || t.revealTime == 0 || t.graceTime == 0 || t.proposeTime == 0
+                || t.window == 0 || t.voteTime == 0
+        ) {
             revert ZeroTiming();
         }
-        uint256 minimum = 2 * (uint256(t.commitTime) + t.closeTime + t.revealTime + t.proposeTime + t.window);
+        uint256 round = uint256(t.commitTime) + t.closeTime + t.revealTime + t.graceTime + t.proposeTime + t.window + 3
+            * uint256(t.voteTime);
+        uint256 minimum = (pending + 1) * round;
         if (unbonding <= minimum) revert UnbondingTooShort(unbonding, minimum);
     }
 }

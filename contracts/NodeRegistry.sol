@@ -4,23 +4,28 @@ pragma solidity 0.8.37;
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
+import {BondRegistry} from "./BondRegistry.sol";
 import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
 import {IRoundLedger} from "./interfaces/IRoundLedger.sol";
 import {TypedData} from "./libraries/TypedData.sol";
 
 /// @title NodeRegistry
-/// @notice The nodes and scorers of a federation.
+/// @notice The nodes of a federation, beside the aggregator and the scorers, which `BondRegistry` keeps.
 /// @dev A node's membership is a history of checkpoints, keyed by the first round that they hold for: the highest sample
 /// count and the signing key in one value, zero for not eligible. Every change is keyed at the round after the last one
 /// opened, so the roster of a round never changes once it is open.
-contract NodeRegistry is INodeRegistry {
+contract NodeRegistry is INodeRegistry, BondRegistry {
     using Checkpoints for Checkpoints.Trace208;
 
+    /// @dev `joined` is the first round of the present or last membership.
     struct Member {
         address owner;
         uint40 unbondingUntil;
+        uint48 joined;
+        bool expelled;
         address payout;
         uint256 stake;
         Checkpoints.Trace208 history;
@@ -31,37 +36,38 @@ contract NodeRegistry is INodeRegistry {
     /// @inheritdoc INodeRegistry
     uint32 public constant MAX_NODES = 8191;
 
-    IRoundLedger private immutable _ledger;
     uint256 private immutable _minimumStake;
-    uint40 private immutable _unbonding;
-    uint256 private immutable _scorerCount;
+    uint256 private immutable _openFee;
+    uint32 private immutable _openSamples;
 
     // ---------------------------------------------------------------------------------------------------- storage
 
     Member[] private _members;
     mapping(address owner => uint256 nodePlusOne) private _nodePlusOneOf;
     mapping(address key => uint256 nodePlusOne) private _nodePlusOneServedBy;
-    mapping(address scorer => uint256 indexPlusOne) private _scorerIndexPlusOne;
     mapping(bytes32 nonce => bool) private _invitationUsed;
 
     // ------------------------------------------------------------------------------------------------ constructor
 
     /// @param ledger_ The round ledger, deployed after this contract; its constructor checks that it is named here.
-    /// @param minimumStake_ The least stake to join with, in wei.
-    /// @param unbonding_ How long after leaving a stake stays locked, in seconds.
-    /// @param scorers The scorers: 3f + 1 between 1 and 31, each once.
-    constructor(address ledger_, uint256 minimumStake_, uint40 unbonding_, address[] memory scorers) {
-        if (scorers.length % 3 != 1 || scorers.length > 31) revert BadScorerCount(scorers.length);
-        _ledger = IRoundLedger(ledger_);
-        _minimumStake = minimumStake_;
-        _unbonding = unbonding_;
-        _scorerCount = scorers.length;
-        for (uint256 i; i < scorers.length; ++i) {
-            address scorer = scorers[i];
-            if (scorer == address(0) || _scorerIndexPlusOne[scorer] != 0) revert BadScorer(scorer);
-            _scorerIndexPlusOne[scorer] = i + 1;
-            emit ScorerAppointed(i, scorer);
-        }
+    /// @param court_ The court, deployed after this contract as well.
+    /// @param unbonding_ How long after leaving a stake or bond stays locked, in seconds.
+    /// @param amounts The stakes, bonds and fees.
+    /// @param openSamples The sample bound of nodes without an invitation; zero when an invitation is needed.
+    /// @param aggregator The aggregator of the first round.
+    /// @param scorers The scorers of the first round: 3f + 1 between 1 and 31, each once.
+    constructor(
+        address ledger_,
+        address court_,
+        uint40 unbonding_,
+        Amounts memory amounts,
+        uint32 openSamples,
+        address aggregator,
+        address[] memory scorers
+    ) payable BondRegistry(ledger_, court_, unbonding_, amounts, aggregator, scorers) {
+        _minimumStake = amounts.minimumStake;
+        _openFee = amounts.openFee;
+        _openSamples = openSamples;
     }
 
     // ------------------------------------------------------------------------------------------------------ nodes
@@ -76,16 +82,19 @@ contract NodeRegistry is INodeRegistry {
         if (msg.value < _minimumStake) revert StakeTooLow(msg.value, _minimumStake);
         _useInvitation(invitation, signature);
         node = _seat(msg.sender);
-        _bindKey(node, signingKey);
-        if (payout == address(0)) revert BadPayout(payout);
+        _members[node].expelled = false;
+        _enter(node, signingKey, payout, msg.value, invitation.maxSamples, invitation.nonce);
+    }
 
-        Member storage member = _members[node];
-        member.payout = payout;
-        member.stake = msg.value;
-        uint64 fromRound = _setMembership(member, signingKey, invitation.maxSamples);
-        emit NodeJoined(
-            node, msg.sender, signingKey, payout, msg.value, invitation.maxSamples, invitation.nonce, fromRound
-        );
+    /// @inheritdoc INodeRegistry
+    function joinOpen(address signingKey, address payout) external payable returns (uint32 node) {
+        if (_openSamples == 0) revert InvitationNeeded();
+        uint256 needed = _minimumStake + _openFee;
+        if (msg.value < needed) revert StakeTooLow(msg.value, needed);
+        node = _seat(msg.sender);
+        if (_members[node].expelled) revert NodeIsExpelled(node);
+        _enter(node, signingKey, payout, msg.value - _openFee, _openSamples, 0);
+        _burn(_openFee);
     }
 
     /// @inheritdoc INodeRegistry
@@ -111,9 +120,35 @@ contract NodeRegistry is INodeRegistry {
         uint32 node = indexOf(msg.sender);
         Member storage member = _members[node];
         if (member.history.latest() == 0) revert NodeHasLeft(node);
-        uint40 until = SafeCast.toUint40(block.timestamp) + _unbonding;
-        member.unbondingUntil = until;
-        emit NodeLeft(node, _setMembership(member, address(0), 0), until);
+        _leave(node, member);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function expel(TypedData.Expulsion calldata expulsion, bytes[] calldata signatures) external {
+        (uint64 round, uint32 node) = (expulsion.round, expulsion.node);
+        Member storage member = _member(node);
+        if (round < member.joined || _ledger.stateOf(round) != IRoundLedger.State.Final) {
+            revert NotExpellable(node, round);
+        }
+        if (member.expelled) revert NodeIsExpelled(node);
+        _verifyQuorum(round, _digest(TypedData.hash(expulsion)), signatures);
+        member.expelled = true;
+        emit NodeExpelled(node, round);
+        if (member.history.latest() != 0) _leave(node, member);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function slashNode(uint32 node, address beneficiary) external onlyCourt {
+        Member storage member = _member(node);
+        uint256 amount = member.stake;
+        if (amount == 0) revert NothingToSlash(node);
+        member.stake = 0;
+        member.unbondingUntil = 0;
+        uint64 fromRound = _setMembership(member, address(0), 0);
+        uint256 award = Math.min(_proofFee, amount / 2);
+        emit StakeSlashed(node, amount, beneficiary, award, fromRound);
+        _credit(beneficiary, award);
+        _burn(amount - award);
     }
 
     /// @inheritdoc INodeRegistry
@@ -160,7 +195,7 @@ contract NodeRegistry is INodeRegistry {
     }
 
     /// @inheritdoc INodeRegistry
-    function nodeCount() public view returns (uint32) {
+    function nodeCount() public view override(INodeRegistry, BondRegistry) returns (uint32) {
         // At most MAX_NODES.
         // forge-lint: disable-next-line(unsafe-typecast)
         return uint32(_members.length);
@@ -170,7 +205,8 @@ contract NodeRegistry is INodeRegistry {
     function nodeOf(uint32 node) external view returns (Node memory) {
         Member storage member = _member(node);
         (address signer, uint32 maxSamples) = _unpack(member.history.latest());
-        return Node(member.owner, member.payout, member.stake, member.unbondingUntil, signer, maxSamples);
+        return
+            Node(member.owner, member.payout, member.stake, member.unbondingUntil, signer, maxSamples, member.expelled);
     }
 
     /// @inheritdoc INodeRegistry
@@ -191,35 +227,13 @@ contract NodeRegistry is INodeRegistry {
     }
 
     /// @inheritdoc INodeRegistry
-    function scorerIndex(address scorer) external view returns (uint256) {
-        uint256 indexPlusOne = _scorerIndexPlusOne[scorer];
-        if (indexPlusOne == 0) revert NotAScorer(scorer);
-        return indexPlusOne - 1;
-    }
-
-    /// @inheritdoc INodeRegistry
-    function scorerCount() external view returns (uint256) {
-        return _scorerCount;
-    }
-
-    /// @inheritdoc INodeRegistry
-    function quorum() external view returns (uint256) {
-        return (2 * _scorerCount + 1) / 3; // 2f + 1 of 3f + 1
-    }
-
-    /// @inheritdoc INodeRegistry
-    function ledger() external view returns (address) {
-        return address(_ledger);
-    }
-
-    /// @inheritdoc INodeRegistry
     function minimumStake() external view returns (uint256) {
         return _minimumStake;
     }
 
     /// @inheritdoc INodeRegistry
-    function unbonding() external view returns (uint40) {
-        return _unbonding;
+    function openTerms() external view returns (uint256 fee, uint32 maxSamples) {
+        return (_openFee, _openSamples);
     }
 
     // --------------------------------------------------------------------------------------------------- internal
@@ -229,16 +243,33 @@ contract NodeRegistry is INodeRegistry {
         if (msg.sender != invitation.owner) revert NotTheInvited(msg.sender, invitation.owner);
         if (block.timestamp > invitation.deadline) revert InvitationExpired(invitation.deadline);
         if (_invitationUsed[invitation.nonce]) revert InvitationUsed(invitation.nonce);
-        bytes32 digest =
-            MessageHashUtils.toTypedDataHash(TypedData.domainSeparator(address(_ledger)), TypedData.hash(invitation));
-        address signer = ECDSA.recoverCalldata(digest, signature);
+        address signer = ECDSA.recoverCalldata(_digest(TypedData.hash(invitation)), signature);
         if (!_ledger.hasRole(_ledger.OPERATOR_ROLE(), signer)) revert NotAnOperator(signer);
         _invitationUsed[invitation.nonce] = true;
     }
 
+    /// @dev Makes the seated owner's node a member.
+    function _enter(uint32 node, address key, address payout, uint256 stake, uint32 maxSamples, bytes32 nonce) private {
+        _bindKey(node, key);
+        if (payout == address(0)) revert BadPayout(payout);
+        Member storage member = _members[node];
+        member.payout = payout;
+        member.stake = stake;
+        uint64 fromRound = _setMembership(member, key, maxSamples);
+        member.joined = SafeCast.toUint48(fromRound);
+        emit NodeJoined(node, member.owner, key, payout, stake, maxSamples, nonce, fromRound);
+    }
+
+    /// @dev Ends a membership and starts to unbond its stake.
+    function _leave(uint32 node, Member storage member) private {
+        uint40 until = SafeCast.toUint40(block.timestamp) + _unbonding;
+        member.unbondingUntil = until;
+        emit NodeLeft(node, _setMembership(member, address(0), 0), until);
+    }
+
     /// @dev The owner's permanent index: the one that it has, when it left and withdrew, or the next free one.
     function _seat(address owner) private returns (uint32 node) {
-        if (_scorerIndexPlusOne[owner] != 0) revert ScorerCannotBeNode(owner);
+        if (_isScorer(owner)) revert ScorerCannotBeNode(owner);
         uint256 nodePlusOne = _nodePlusOneOf[owner];
         if (nodePlusOne != 0) {
             node = _index(nodePlusOne);
@@ -255,7 +286,7 @@ contract NodeRegistry is INodeRegistry {
     /// @dev Ties a signing key to a node for ever.
     function _bindKey(uint32 node, address key) private {
         if (key == address(0)) revert BadSigningKey(key);
-        if (_scorerIndexPlusOne[key] != 0) revert ScorerCannotBeNode(key);
+        if (_isScorer(key)) revert ScorerCannotBeNode(key);
         uint256 nodePlusOne = _nodePlusOneServedBy[key];
         if (nodePlusOne != 0 && _index(nodePlusOne) != node) revert KeyTaken(key, _index(nodePlusOne));
         _nodePlusOneServedBy[key] = uint256(node) + 1;
@@ -266,8 +297,18 @@ contract NodeRegistry is INodeRegistry {
         private
         returns (uint64 fromRound)
     {
-        fromRound = _ledger.lastRound() + 1;
+        fromRound = _nextRound();
         member.history.push(SafeCast.toUint48(fromRound), (uint208(maxSamples) << 160) | uint160(signer));
+    }
+
+    /// @inheritdoc BondRegistry
+    function _isNode(address account) internal view override returns (bool) {
+        return _nodePlusOneOf[account] != 0 || _nodePlusOneServedBy[account] != 0;
+    }
+
+    /// @dev What is signed for a struct of this federation.
+    function _digest(bytes32 structHash) private view returns (bytes32) {
+        return MessageHashUtils.toTypedDataHash(TypedData.domainSeparator(address(_ledger)), structHash);
     }
 
     function _member(uint32 node) private view returns (Member storage) {

@@ -1,83 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {
-    AccessControlDefaultAdminRules
-} from "@openzeppelin/contracts/access/extensions/AccessControlDefaultAdminRules.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
+import {LibBit} from "solady/utils/LibBit.sol";
 import {Federation} from "./Federation.sol";
+import {Governance} from "./Governance.sol";
 import {IRoundLedger} from "./interfaces/IRoundLedger.sol";
 import {ScoreVector} from "./libraries/ScoreVector.sol";
+import {Trees} from "./libraries/Trees.sol";
 import {TypedData} from "./libraries/TypedData.sol";
 
 /// @title RoundLedger
 /// @notice The rounds of a federation and the rewards that follow from them.
-contract RoundLedger is Federation, AccessControlDefaultAdminRules {
+contract RoundLedger is Governance {
     using BitMaps for BitMaps.BitMap;
-
-    // ------------------------------------------------------------------------------------------------- immutables
-
-    /// @inheritdoc IRoundLedger
-    bytes32 public constant AGGREGATOR_ROLE = keccak256("AGGREGATOR_ROLE");
-    /// @inheritdoc IRoundLedger
-    bytes32 public constant OPERATOR_ROLE = keccak256("OPERATOR_ROLE");
 
     /// @dev The version of everything that `inputs` binds a round to.
     uint32 private constant PROTOCOL_VERSION = 1;
 
-    // ---------------------------------------------------------------------------------------------------- storage
-
-    uint64 private _lastRound;
-    uint256 private _reserved;
-    mapping(uint64 round => Round) private _rounds;
-    mapping(uint32 node => BitMaps.BitMap) private _claimed;
-
-    // ------------------------------------------------------------------------------------------------ constructor
-
-    /// @param config What the federation is deployed with. Token and registry exist already and name this contract.
-    constructor(Config memory config)
-        Federation(config)
-        AccessControlDefaultAdminRules(config.adminDelay, config.admin)
-    {
-        _grantRole(AGGREGATOR_ROLE, config.aggregator);
-        _grantRole(OPERATOR_ROLE, config.operator);
-
-        Round storage genesis = _rounds[0];
+    /// @param config What the federation is deployed with. Token, registry and court exist already and name this contract.
+    constructor(Config memory config) Federation(config) Governance(config) {
+        Record storage genesis = _records[0];
         genesis.state = State.Final;
         genesis.openedAt = _now();
         genesis.released = true; // It reserved nothing that could be given back.
         genesis.modelHash = config.genesisModel;
     }
 
+    modifier onlyAggregator(uint64 round) {
+        address aggregator = _registry.aggregatorAt(round);
+        if (msg.sender != aggregator) revert NotTheAggregator(msg.sender, aggregator);
+        _;
+    }
+
+    modifier onlyCourt() {
+        if (msg.sender != _court) revert NotTheCourt(msg.sender, _court);
+        _;
+    }
+
     // ------------------------------------------------------------------------------------------------- aggregator
 
     /// @inheritdoc IRoundLedger
-    function open(uint64 parent, bytes32 shards, bytes32 rootSet)
-        external
-        onlyRole(AGGREGATOR_ROLE)
-        returns (uint64 round)
-    {
-        round = _lastRound;
-        State last = stateOf(round);
-        if (last != State.Final && last != State.Void) revert RoundUndecided(round, last);
-        if (parent != latestFinal()) revert WrongParent(latestFinal());
-        uint256 cap = _token.cap();
-        if (_reserved + _pool > cap) revert CapReached(_reserved, _pool, cap);
-
-        _lastRound = ++round;
-        _reserved += _pool;
+    function open(uint64 parent, bytes32 shards, bytes32 rootSet) external returns (uint64 round) {
+        if (_paused) revert OpeningPaused();
+        uint32 nodes = _registry.checkOpening(msg.sender);
+        uint64 ancestor = _continue(parent);
+        _reserve();
+        round = ++_lastRound;
         _bind(
             round,
+            ancestor,
+            nodes,
             TypedData.Inputs({
                 protocolVersion: PROTOCOL_VERSION,
                 parent: parent,
                 configHash: _configHash,
                 taskHash: _taskHash,
-                baseModel: _rounds[parent].modelHash,
-                parentEvidence: _rounds[parent].evidenceRoot,
+                baseModel: _records[parent].modelHash,
+                parentEvidence: _records[parent].evidenceRoot,
                 shards: shards,
                 rootSet: rootSet
             })
@@ -85,11 +68,15 @@ contract RoundLedger is Federation, AccessControlDefaultAdminRules {
     }
 
     /// @inheritdoc IRoundLedger
-    function close(uint64 round, bytes32 updateRoot) external onlyRole(AGGREGATOR_ROLE) {
-        Round storage r = _inState(round, State.Open);
-        uint64 closeBlock = SafeCast.toUint64(block.number);
-        uint40 deadline = _now() + _timing.revealTime + _timing.proposeTime;
+    function close(uint64 round, bytes32 updateRoot, uint32 commits) external onlyAggregator(round) {
+        Record storage r = _inState(round, State.Open);
+        if (updateRoot == 0) revert NoRoot();
+        if (commits != r.commits) revert CommitsMissed(commits, r.commits);
+        uint40 now_ = _now();
+        uint40 closeBlock = SafeCast.toUint40(block.number);
+        uint40 deadline = now_ + _revealTime + _graceTime + _proposeTime;
         r.state = State.Closed;
+        r.closedEarly = now_ < r.openedAt + _commitTime;
         r.closeBlock = closeBlock;
         r.deadline = deadline;
         r.updateRoot = updateRoot;
@@ -97,8 +84,8 @@ contract RoundLedger is Federation, AccessControlDefaultAdminRules {
     }
 
     /// @inheritdoc IRoundLedger
-    function abandon(uint64 round) external onlyRole(AGGREGATOR_ROLE) {
-        Round storage r = _inState(round, State.Open);
+    function abandon(uint64 round) external onlyAggregator(round) {
+        Record storage r = _inState(round, State.Open);
         r.state = State.Void;
         r.deadline = 0;
         emit RoundAbandoned(round);
@@ -107,20 +94,55 @@ contract RoundLedger is Federation, AccessControlDefaultAdminRules {
     // ----------------------------------------------------------------------------------------------------- anyone
 
     /// @inheritdoc IRoundLedger
+    function commit(TypedData.Update calldata update, bytes calldata signature) external {
+        (uint64 round, uint32 node) = (update.round, update.node);
+        Record storage r = _inState(round, State.Open);
+        uint40 until = r.openedAt + _commitTime;
+        if (block.timestamp >= until) revert CommitsOver(round, until);
+        if (update.inputs != r.inputs) revert WrongInputs(update.inputs, r.inputs);
+        bytes32 baseModel = _records[r.parent].modelHash;
+        if (update.baseModel != baseModel) revert WrongBase(update.baseModel, baseModel);
+        (address key, uint32 maxSamples) = _registry.membershipAt(node, round);
+        address signer =
+            ECDSA.recoverCalldata(MessageHashUtils.toTypedDataHash(federation(), TypedData.hash(update)), signature);
+        if (signer != key) revert NotTheNodesKey(signer, key);
+        if (update.samples == 0 || update.samples > maxSamples) revert WrongSamples(update.samples, maxSamples);
+        if (_commits[round][node] != 0) revert AlreadyCommitted(round, node);
+        bytes32 leaf = Trees.updateLeaf(federation(), node, update, signature);
+        _commits[round][node] = leaf;
+        ++r.commits;
+        emit UpdateCommitted(round, node, leaf, update, signature);
+    }
+
+    /// @inheritdoc IRoundLedger
+    function seal(uint64 round) external {
+        Record storage r = _inState(round, State.Closed);
+        if (r.seed != 0) revert AlreadySealed(round);
+        r.seed = _seedOf(round, r);
+        emit RoundSealed(round, r.seed);
+    }
+
+    /// @inheritdoc IRoundLedger
     function propose(uint64 round, Proposal calldata proposal, bytes[] calldata attestations) external {
-        Round storage r = _inState(round, State.Closed);
-        bytes32 seed = _seedOf(round, r);
+        Record storage r = _inState(round, State.Closed);
+        bytes32 seed = r.seed;
+        if (seed == 0) {
+            seed = _seedOf(round, r);
+            r.seed = seed;
+        }
         bytes32 scoresHash = keccak256(proposal.scores);
-        uint32 signers = _verify(
-            TypedData.Attestation(round, seed, proposal.evidenceRoot, scoresHash, proposal.modelHash), attestations
+        TypedData.Attestation memory attestation =
+            TypedData.Attestation(round, seed, proposal.evidenceRoot, scoresHash, proposal.modelHash);
+        uint32 signers = _registry.verifyQuorum(
+            round, MessageHashUtils.toTypedDataHash(federation(), TypedData.hash(attestation)), attestations
         );
         address scores = ScoreVector.write(proposal.scores, r.nodeCount);
-        uint40 deadline = _now() + _timing.window;
+        uint40 deadline = _now() + _window;
         r.state = State.Proposed;
         r.deadline = deadline;
         r.scores = scores;
         r.signers = signers;
-        r.seed = seed;
+        r.windowEnd = deadline;
         r.evidenceRoot = proposal.evidenceRoot;
         r.modelHash = proposal.modelHash;
         emit RoundProposed(
@@ -130,24 +152,24 @@ contract RoundLedger is Federation, AccessControlDefaultAdminRules {
 
     /// @inheritdoc IRoundLedger
     function release(uint64 round) external {
-        Round storage r = _rounds[round];
+        Record storage r = _records[round];
         State state = stateOf(round);
         bool paysNobody = state == State.Void || (state == State.Final && r.scores == address(0));
         if (!paysNobody || r.released) revert NothingToRelease(round);
+        uint256 amount = _pool + _scorerPool;
         r.released = true;
-        _reserved -= _pool;
-        emit ReservationReleased(round, _pool);
+        // Below the cap, which fits.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        _reserved -= uint128(amount);
+        emit ReservationReleased(round, amount);
     }
 
     /// @inheritdoc IRoundLedger
     function claim(uint32 node, uint64[] calldata rounds) external returns (uint256 amount) {
         BitMaps.BitMap storage done = _claimed[node];
         for (uint256 i; i < rounds.length; ++i) {
-            uint64 round = rounds[i];
-            if (stateOf(round) != State.Final) revert NotFinal(round);
-            if (done.get(round)) revert AlreadyClaimed(round);
-            done.set(round);
-            amount += rewardOf(round, node);
+            _useUp(done, rounds[i]);
+            amount += rewardOf(rounds[i], node);
         }
         if (amount == 0) revert NothingToClaim(node);
         address payout = _registry.payoutOf(node);
@@ -155,125 +177,119 @@ contract RoundLedger is Federation, AccessControlDefaultAdminRules {
         _token.mint(payout, amount);
     }
 
-    // ------------------------------------------------------------------------------------------------------ views
+    /// @inheritdoc IRoundLedger
+    function claimScorer(address scorer, uint64[] calldata rounds) external returns (uint256 amount) {
+        BitMaps.BitMap storage done = _scorerClaimed[scorer];
+        for (uint256 i; i < rounds.length; ++i) {
+            uint64 round = rounds[i];
+            _useUp(done, round);
+            Record storage r = _records[round];
+            uint256 signers = r.signers;
+            bool signed = (signers >> _registry.scorerIndexAt(round, scorer)) & 1 == 1;
+            if (signed && r.scores != address(0)) amount += _scorerPool / LibBit.popCount(signers);
+        }
+        if (amount == 0) revert NothingToClaimFor(scorer);
+        emit ScorerRewardsClaimed(scorer, rounds, amount);
+        _token.mint(scorer, amount);
+    }
+
+    // ------------------------------------------------------------------------------------------------------ court
 
     /// @inheritdoc IRoundLedger
-    function stateOf(uint64 round) public view returns (State state) {
-        Round storage r = _rounds[round];
-        state = r.state;
-        if (block.timestamp < r.deadline) return state;
-        if (state == State.Open || state == State.Closed) return State.Void;
-        if (state == State.Proposed) return State.Final;
+    function suspend(uint64 round) external onlyCourt {
+        State state = stateOf(round);
+        if (state != State.Proposed && state != State.Disputed) revert WrongState(round, state);
+        Record storage r = _records[round];
+        uint40 now_ = _now();
+        if (now_ >= r.windowEnd) revert WindowOver(round, r.windowEnd);
+        uint40 voted = now_ + 3 * _voteTime;
+        if (voted > r.deadline) r.deadline = voted;
+        r.state = State.Disputed;
+        ++r.openDisputes;
+        emit RoundDisputed(round, r.deadline);
     }
 
     /// @inheritdoc IRoundLedger
-    function roundOf(uint64 round) external view returns (Round memory r) {
-        r = _rounds[round];
-        r.state = stateOf(round);
+    function dismiss(uint64 round) external onlyCourt {
+        if (stateOf(round) != State.Disputed) return;
+        --_records[round].openDisputes;
+        emit DisputeDismissed(round);
     }
 
     /// @inheritdoc IRoundLedger
-    function lastRound() external view returns (uint64) {
-        return _lastRound;
-    }
-
-    /// @inheritdoc IRoundLedger
-    function latestFinal() public view returns (uint64) {
-        // One round at most is undecided, and it opened on the latest Final round of then.
-        uint64 last = _lastRound;
-        return stateOf(last) == State.Final ? last : _rounds[last].parent;
-    }
-
-    /// @inheritdoc IRoundLedger
-    function scoreOf(uint64 round, uint32 node) public view returns (uint24) {
-        return ScoreVector.scoreAt(_rounds[round].scores, node);
-    }
-
-    /// @inheritdoc IRoundLedger
-    function scoresOf(uint64 round) external view returns (bytes memory) {
-        return ScoreVector.read(_rounds[round].scores);
-    }
-
-    /// @inheritdoc IRoundLedger
-    function rewardOf(uint64 round, uint32 node) public view returns (uint256) {
-        return scoreOf(round, node) * (_pool / SCORE_TOTAL);
-    }
-
-    /// @inheritdoc IRoundLedger
-    function claimed(uint32 node, uint64 round) external view returns (bool) {
-        return _claimed[node].get(round);
-    }
-
-    /// @inheritdoc IRoundLedger
-    function reserved() external view returns (uint256) {
-        return _reserved;
+    function annul(uint64 round) external onlyCourt {
+        State state = stateOf(round);
+        if (state == State.Final || state == State.Void) return;
+        Record storage r = _records[round];
+        r.state = State.Void;
+        r.deadline = 0;
+        emit RoundAnnulled(round);
     }
 
     // --------------------------------------------------------------------------------------------------- internal
 
+    /// @dev Checks that a round may continue `parent` now, and returns the nearest Final round from there back.
+    function _continue(uint64 parent) private view returns (uint64 ancestor) {
+        uint64 last = tip();
+        State state = stateOf(last);
+        if (state == State.Open || state == State.Closed) revert RoundUndecided(last, state);
+        if (parent != last) revert WrongParent(last);
+        uint256 pending;
+        (ancestor, pending) = _finalFrom(parent);
+        if (pending >= _maxPending) revert TooManyPending(pending, _maxPending);
+    }
+
+    /// @dev Takes what a round may mint from under the cap.
+    function _reserve() private {
+        uint256 taken = _reserved;
+        uint256 wanted = _pool + _scorerPool;
+        if (taken + wanted > _cap) revert CapReached(taken, wanted, _cap);
+        // At most the cap, which fits.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        _reserved = uint128(taken + wanted);
+    }
+
     /// @dev Writes what an opened round is bound to.
-    function _bind(uint64 round, TypedData.Inputs memory inputs) private {
-        Round storage r = _rounds[round];
+    function _bind(uint64 round, uint64 ancestor, uint32 nodes, TypedData.Inputs memory inputs) private {
+        Record storage r = _records[round];
         uint40 openedAt = _now();
+        uint40 deadline = openedAt + _commitTime + _closeTime;
+        bytes32 hashed = TypedData.hash(inputs);
         r.state = State.Open;
-        r.parent = inputs.parent;
+        r.parent = SafeCast.toUint40(inputs.parent);
+        r.ancestor = SafeCast.toUint40(ancestor);
         r.openedAt = openedAt;
-        r.deadline = openedAt + _timing.commitTime + _timing.closeTime;
-        r.nodeCount = _registry.nodeCount();
-        r.inputs = TypedData.hash(inputs);
+        r.deadline = deadline;
+        r.nodeCount = SafeCast.toUint16(nodes);
+        r.inputs = hashed;
         emit RoundOpened(
             round,
             inputs.parent,
-            r.inputs,
+            hashed,
             inputs.configHash,
             inputs.taskHash,
             inputs.baseModel,
             inputs.parentEvidence,
             inputs.shards,
             inputs.rootSet,
-            r.nodeCount,
-            r.deadline
+            nodes,
+            deadline
         );
     }
 
-    /// @dev The stored round, which must be in `state` now.
-    function _inState(uint64 round, State state) private view returns (Round storage) {
-        State current = stateOf(round);
-        if (current != state) revert WrongState(round, current);
-        return _rounds[round];
+    /// @dev Notes that a Final round is claimed, once.
+    function _useUp(BitMaps.BitMap storage done, uint64 round) private {
+        if (stateOf(round) != State.Final) revert NotFinal(round);
+        if (done.get(round)) revert AlreadyClaimed(round);
+        done.set(round);
     }
 
     /// @dev The seed of a closed round. The chain knows the hashes of the last 256 blocks only, and not of this one.
-    function _seedOf(uint64 round, Round storage r) private view returns (bytes32) {
-        uint64 closeBlock = r.closeBlock;
+    function _seedOf(uint64 round, Record storage r) private view returns (bytes32) {
+        uint40 closeBlock = r.closeBlock;
         if (block.number <= closeBlock) revert SeedNotReady(closeBlock);
         bytes32 closeBlockHash = blockhash(closeBlock);
         if (closeBlockHash == 0) revert SeedExpired(closeBlock);
         return TypedData.seed(federation(), round, r.updateRoot, closeBlockHash);
-    }
-
-    /// @dev Checks that a quorum of scorers signed the attestation, each once, and returns them as a bitmap. Ascending
-    /// addresses make "each once" a comparison.
-    function _verify(TypedData.Attestation memory attestation, bytes[] calldata attestations)
-        private
-        view
-        returns (uint32 signers)
-    {
-        uint256 quorum = _registry.quorum();
-        if (attestations.length < quorum) revert QuorumMissed(attestations.length, quorum);
-        bytes32 digest = MessageHashUtils.toTypedDataHash(federation(), TypedData.hash(attestation));
-        address previous = address(0);
-        for (uint256 i; i < attestations.length; ++i) {
-            address signer = ECDSA.recoverCalldata(digest, attestations[i]);
-            if (signer <= previous) revert AttestationsUnsorted(previous, signer);
-            previous = signer;
-            // A power of two, as meant.
-            // forge-lint: disable-next-line(incorrect-shift)
-            signers |= SafeCast.toUint32(1 << _registry.scorerIndex(signer));
-        }
-    }
-
-    function _now() private view returns (uint40) {
-        return SafeCast.toUint40(block.timestamp);
     }
 }

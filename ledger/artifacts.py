@@ -17,6 +17,7 @@ class ContractName(StrEnum):
 
     TOKEN = "ContributionToken"  # noqa: S105 since it is no password
     REGISTRY = "NodeRegistry"
+    COURT = "Court"
     LEDGER = "RoundLedger"
 
 

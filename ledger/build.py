@@ -22,7 +22,7 @@ import solcx
 CONTRACTS = Path(__file__).resolve().parents[1] / "contracts"
 ARTIFACTS = CONTRACTS / "artifacts"
 COMPILER = CONTRACTS / "tools" / "solc"
-NAMES = ("ContributionToken", "NodeRegistry", "RoundLedger")
+NAMES = ("ContributionToken", "NodeRegistry", "Court", "RoundLedger")
 
 # The same as in contracts/foundry.toml, so that forge tests the bytecode that is deployed.
 SETTINGS: dict[str, Any] = {

@@ -8,7 +8,7 @@ from web3.contract.contract import ContractFunction
 
 from ledger.records import Call
 from protocol.inputs import shards_hash
-from protocol.typed_data import Invitation
+from protocol.typed_data import Expulsion, Invitation, Update
 
 
 class LedgerCalls:
@@ -21,18 +21,19 @@ class LedgerCalls:
     # ------------------------------------------------------------------------------------------------ the aggregator
 
     def open_round(self, parent: int, shards: tuple[bytes, ...], root_set: bytes) -> Call:
-        """Open the next round after its `parent`, the latest Final one; hashes are SHA-256. By an aggregator."""
-        return _call(
+        """Open the next round after its `parent`, the last that is not Void; hashes are SHA-256. By an aggregator."""
+        return call_of(
             self._ledger, self._ledger.functions.open(parent, shards_hash(shards), root_set), f"open a round after round {parent}"
         )
 
-    def close_round(self, round_number: int, update_root: bytes) -> Call:
-        """Close an Open round over the tree of its commitments. By an aggregator."""
-        return _call(self._ledger, self._ledger.functions.close(round_number, update_root), f"close round {round_number}")
+    def close_round(self, round_number: int, update_root: bytes, commits: int = 0) -> Call:
+        """Close an Open round over the tree of its commitments, `commits` of them made on chain. By the round's aggregator."""
+        function = self._ledger.functions.close(round_number, update_root, commits)
+        return call_of(self._ledger, function, f"close round {round_number}")
 
     def abandon(self, round_number: int) -> Call:
-        """Give up an Open round. By an aggregator."""
-        return _call(self._ledger, self._ledger.functions.abandon(round_number), f"abandon round {round_number}")
+        """Give up an Open round. By the round's aggregator."""
+        return call_of(self._ledger, self._ledger.functions.abandon(round_number), f"abandon round {round_number}")
 
     # --------------------------------------------------------------------------------------------------------- anyone
 
@@ -45,28 +46,58 @@ class LedgerCalls:
         ascending order of their addresses, as `protocol.typed_data.Attestation.signer` recovers them.
         """
         proposal = (evidence_root, model_hash, scores)
-        return _call(
+        return call_of(
             self._ledger,
             self._ledger.functions.propose(round_number, proposal, list(attestations)),
             f"propose the outcome of round {round_number}",
         )
 
+    def commit(self, update: Update, signature: bytes) -> Call:
+        """Commit to a node's signed Update on chain; overrides what the aggregator gave a receipt for. By anyone."""
+        fields = (update.round, update.inputs, update.node, update.base_model, update.parameters, update.samples)
+        what = f"commit to the update of node {update.node} in round {update.round}"
+        return call_of(self._ledger, self._ledger.functions.commit(fields, signature), what)
+
+    def seal(self, round_number: int) -> Call:
+        """Store a Closed round's seed, for a proposal more than 256 blocks after it closed. By anyone."""
+        return call_of(self._ledger, self._ledger.functions.seal(round_number), f"seal round {round_number}")
+
     def release(self, round_number: int) -> Call:
         """Give back what a Void or all-zero round reserved. By anyone."""
-        return _call(
+        return call_of(
             self._ledger, self._ledger.functions.release(round_number), f"release the reservation of round {round_number}"
         )
 
     def claim(self, node: int, rounds: Sequence[int]) -> Call:
         """Mint a node's rewards of Final rounds to its payout address. By anyone."""
         listed = ", ".join(map(str, rounds))
-        return _call(
+        return call_of(
             self._ledger, self._ledger.functions.claim(node, list(rounds)), f"claim the rewards of node {node} in rounds {listed}"
         )
 
+    def expel(self, expulsion: Expulsion, signatures: Sequence[bytes]) -> Call:
+        """Expel a node for its reputation in a Final round; `signatures` as in `propose`. By anyone."""
+        function = self._registry.functions.expel((expulsion.round, expulsion.node), list(signatures))
+        return call_of(self._registry, function, f"expel node {expulsion.node} for round {expulsion.round}")
+
+    def claim_scorer(self, scorer: str, rounds: Sequence[int]) -> Call:
+        """Mint a scorer's rewards of Final rounds that it attested to. By anyone."""
+        listed = ", ".join(map(str, rounds))
+        function = self._ledger.functions.claimScorer(_address(scorer), list(rounds))
+        return call_of(self._ledger, function, f"claim the rewards of scorer {scorer} in rounds {listed}")
+
+    def deposit_bond(self, account: str, amount: int) -> Call:
+        """Put down what the bond of the aggregator or a scorer lacks, in wei. By anyone."""
+        function = self._registry.functions.depositBond(_address(account))
+        return call_of(self._registry, function, f"put down the bond of {account}", amount)
+
+    def collect(self, account: str) -> Call:
+        """Send an account what proofs and disputes left owed to it. By anyone."""
+        return call_of(self._registry, self._registry.functions.collect(_address(account)), f"collect what is owed to {account}")
+
     def withdraw(self, node: int) -> Call:
         """Send the stake of a node that left to its owner, after unbonding. By anyone."""
-        return _call(self._registry, self._registry.functions.withdraw(node), f"withdraw the stake of node {node}")
+        return call_of(self._registry, self._registry.functions.withdraw(node), f"withdraw the stake of node {node}")
 
     # ----------------------------------------------------------------------------------------------- a node's owner
 
@@ -74,24 +105,27 @@ class LedgerCalls:
         """Join with the operator's signed invitation and `stake` wei. By the invited owner."""
         invited = (invitation.owner, invitation.max_samples, invitation.nonce, invitation.deadline)
         function = self._registry.functions.join(_address(signing_key), _address(payout), invited, signature)
-        return _call(self._registry, function, f"join as {invitation.owner}", value=stake)
+        return call_of(self._registry, function, f"join as {invitation.owner}", value=stake)
 
     def rotate_key(self, new_key: str) -> Call:
         """Replace the signing key from the next round on. By the owner."""
-        return _call(
+        return call_of(
             self._registry, self._registry.functions.rotateKey(_address(new_key)), f"rotate the signing key to {new_key}"
         )
 
     def set_payout(self, payout: str) -> Call:
         """Replace the payout address for everything not yet claimed. By the owner."""
-        return _call(self._registry, self._registry.functions.setPayout(_address(payout)), f"set the payout address to {payout}")
+        return call_of(
+            self._registry, self._registry.functions.setPayout(_address(payout)), f"set the payout address to {payout}"
+        )
 
     def leave(self) -> Call:
         """Leave the federation: not eligible from the next round on. By the owner."""
-        return _call(self._registry, self._registry.functions.leaveFederation(), "leave the federation")
+        return call_of(self._registry, self._registry.functions.leaveFederation(), "leave the federation")
 
 
-def _call(contract: Contract, function: ContractFunction, what: str, value: int = 0) -> Call:
+def call_of(contract: Contract, function: ContractFunction, what: str, value: int = 0) -> Call:
+    """A call of a contract's function; `what` says for people what it does."""
     data = contract.encode_abi(function.abi_element_identifier, args=function.arguments)
     return Call(str(contract.address), Web3.to_bytes(hexstr=data), value, what)
 

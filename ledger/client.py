@@ -10,25 +10,29 @@ from typing import Any, Self
 from web3 import Web3
 from web3.contract.contract import ContractFunction
 from web3.exceptions import BlockNotFound
-from web3.types import BlockIdentifier
+from web3.types import BlockIdentifier, EventData
 
 from ledger.artifacts import ContractName
 from ledger.calls import LedgerCalls
 from ledger.connection import connect
 from ledger.contracts import contract_at
+from ledger.court import CourtCalls
 from ledger.errors import BlockMissing, DeploymentMismatch, Reverted
 from ledger.records import BlockRef, ChainRound, NodeRecord, RoundState, Timing
 from ledger.reverts import chain_errors
 from protocol.roster import RosterEntry
 from protocol.shares import unpack_scores
-from protocol.typed_data import Domain
+from protocol.typed_data import Domain, Update
+
+_LOG_BLOCKS = 1000
+"""So many blocks are asked for logs at a time: public nodes refuse more."""
 
 
 class LedgerClient(LedgerCalls):
-    """One federation on one chain, named by the address of its RoundLedger; the other two contracts are found from it.
+    """One federation on one chain, named by the address of its RoundLedger; the other three contracts are found from it.
 
     Every method raises `ChainUnavailable` if nobody answers. The constructor raises `DeploymentMismatch` unless the code at
-    all three addresses is that of the artifacts and they name each other.
+    all four addresses is that of the artifacts and they name each other.
     """
 
     def __init__(self, web3: Web3, ledger: str) -> None:
@@ -37,9 +41,16 @@ class LedgerClient(LedgerCalls):
         self.ledger_address = str(rounds.address)
         self.registry_address = str(self._ask(rounds.functions.registry()))
         self.token_address = str(self._ask(rounds.functions.token()))
+        self.court_address = str(self._ask(rounds.functions.court()))
         super().__init__(rounds, contract_at(web3, self.registry_address, ContractName.REGISTRY))
+        self._court = contract_at(web3, self.court_address, ContractName.COURT)
+        self.court = CourtCalls(self._court)
         self._token = contract_at(web3, self.token_address, ContractName.TOKEN)
-        for contract, name in ((self._registry, ContractName.REGISTRY), (self._token, ContractName.TOKEN)):
+        for contract, name in (
+            (self._registry, ContractName.REGISTRY),
+            (self._court, ContractName.COURT),
+            (self._token, ContractName.TOKEN),
+        ):
             if (named := self._ask(contract.functions.ledger())) != self.ledger_address:
                 raise DeploymentMismatch(name, str(contract.address), f"it belongs to the ledger at {named}")
         self.domain = Domain(web3.eth.chain_id, self.ledger_address)
@@ -92,6 +103,10 @@ class LedgerClient(LedgerCalls):
         """The number of the last round opened; 0 when there is only the genesis."""
         return int(self._ask(self._ledger.functions.lastRound()))
 
+    def tip(self) -> int:
+        """The number of the last round that is not Void, by the clock now: what the next round continues."""
+        return int(self._ask_now(self._ledger.functions.tip()))
+
     def latest_final(self) -> int:
         """The number of the latest Final round, by the clock now."""
         return int(self._ask_now(self._ledger.functions.latestFinal()))
@@ -103,6 +118,7 @@ class LedgerClient(LedgerCalls):
             round=number,
             state=RoundState(found.state),
             parent=found.parent,
+            ancestor=found.ancestor,
             inputs=found.inputs,
             update_root=found.updateRoot,
             seed=found.seed,
@@ -111,8 +127,30 @@ class LedgerClient(LedgerCalls):
             opened_at=found.openedAt,
             deadline=found.deadline,
             close_block=found.closeBlock,
+            commits=found.commits,
+            closed_early=found.closedEarly,
+            signers=found.signers,
+            window_end=found.windowEnd,
+            open_disputes=found.openDisputes,
             released=found.released,
         )
+
+    def commits(self, number: int) -> tuple[tuple[Update, bytes], ...]:
+        """What nodes committed to on chain in a round: each Update and the node's signature of it, by node index.
+
+        Looks backwards through the chain's logs, no further than the last commitment is old.
+        """
+        wanted = self.round(number).commits
+        found: list[EventData] = []
+        with chain_errors(f"read the commitments of round {number}"):
+            last = int(self._web3.eth.block_number)
+            while len(found) < wanted and last >= 0:
+                first = max(0, last - _LOG_BLOCKS + 1)
+                event = self._ledger.events.UpdateCommitted()
+                found += event.get_logs(argument_filters={"round": number}, from_block=first, to_block=last)
+                last = first - 1
+        taken = [(Update(*log["args"]["update"].values()), bytes(log["args"]["signature"])) for log in found]
+        return tuple(sorted(taken, key=lambda commit: commit[0].node))
 
     def scores(self, number: int) -> tuple[int, ...]:
         """The scores of a round by node index, whatever its state; nodes beyond the end scored zero."""
@@ -133,11 +171,11 @@ class LedgerClient(LedgerCalls):
     # ------------------------------------------------------------------------------------------------- the federation
 
     def config_hash(self) -> bytes:
-        """SHA-256 of the federation's config."""
+        """SHA-256 of the federation's config, as the next round will be opened with it."""
         return bytes(self._ask(self._ledger.functions.configHash()))
 
     def task_hash(self) -> bytes:
-        """SHA-256 of the task's source."""
+        """SHA-256 of the task's source, as the next round will be opened with it."""
         return bytes(self._ask(self._ledger.functions.taskHash()))
 
     def timing(self) -> Timing:
@@ -152,21 +190,34 @@ class LedgerClient(LedgerCalls):
         """How much of the token's cap is minted or promised, in base units."""
         return int(self._ask(self._ledger.functions.reserved()))
 
+    def aggregator(self, number: int) -> str:
+        """The aggregator of a round; of one not yet open: as things stand."""
+        return str(self._ask(self._registry.functions.aggregatorAt(number)))
+
+    def scorers(self, number: int) -> tuple[str, ...]:
+        """The scorers of a round, by their index in it; of one not yet open: as things stand."""
+        return tuple(self._ask(self._registry.functions.scorersAt(number)))
+
+    def bonded(self, number: int) -> frozenset[str]:
+        """The scorers whose bond counts in a round; of one not yet open: as things stand."""
+        mask = int(self._ask(self._registry.functions.bondedAt(number)))
+        return frozenset(scorer for index, scorer in enumerate(self.scorers(number)) if mask >> index & 1)
+
     def is_aggregator(self, address: str) -> bool:
-        """Whether an account may open, close and abandon rounds."""
-        return self._has_role(self._ask(self._ledger.functions.AGGREGATOR_ROLE()), address)
+        """Whether an account opens, closes and abandons the next round."""
+        return self.aggregator(self.last_round() + 1) == Web3.to_checksum_address(address)
 
     def is_operator(self, address: str) -> bool:
         """Whether an account's invitations count."""
         return self._has_role(self._ask(self._ledger.functions.OPERATOR_ROLE()), address)
 
     def is_scorer(self, address: str) -> bool:
-        """Whether an account's attestations count."""
-        return self._ask_unless("NotAScorer", self._registry.functions.scorerIndex(Web3.to_checksum_address(address))) is not None
+        """Whether an account is a scorer of the next round."""
+        return Web3.to_checksum_address(address) in self.scorers(self.last_round() + 1)
 
     def quorum(self) -> int:
-        """How many scorers must attest to a round, 2f + 1 of 3f + 1."""
-        return int(self._ask(self._registry.functions.quorum()))
+        """How many scorers must attest to the next round, 2f + 1 of 3f + 1."""
+        return int(self._ask(self._registry.functions.quorumAt(self.last_round() + 1)))
 
     # ------------------------------------------------------------------------------------------------------ the nodes
 

@@ -1,7 +1,7 @@
 """Bringing a federation onto a chain, and the file that says where it is: `deployments/<chain id>.json`.
 
-The three contracts name each other for ever, so their addresses are computed before the first exists: they follow from
-the deployer's address and nonces. The RoundLedger, created last, checks that the other two name it.
+The four contracts name each other for ever, so their addresses are computed before the first exists: they follow from
+the deployer's address and nonces. The RoundLedger, created last, checks that the others name it.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from protocol.founding import FoundingFile
 ADMIN_DELAY = 2 * 24 * 3600
 """Seconds that everybody can see a change of the admin coming."""
 
-_ORDER = (ContractName.TOKEN, ContractName.REGISTRY, ContractName.LEDGER)
+_ORDER = tuple(ContractName)
 
 
 class Deployment(BaseModel):
@@ -93,9 +93,9 @@ def deploy(
     founding: FoundingFile,
     say: Callable[[str], None] = lambda step: None,
 ) -> Deployment:
-    """Deploy the three contracts; with the same sender's journal, a second call gives the same deployment.
+    """Deploy the four contracts, with the first bonds; with the same sender's journal, a second call gives the same deployment.
 
-    Admin and operator are `founding.operator`.
+    Admin, operator and guardian are `founding.operator`, who pays the bonds of the aggregator and the scorers.
 
     Raises `FormatError` if the founding file is not about this config or names what is no address, `Reverted` if a
     constructor refuses, `DeploymentMismatch` if something else came to lie at an address, and what `Sender.submit` raises.
@@ -103,9 +103,9 @@ def deploy(
     _check(config, founding)
     plan = _plan(sender, founding)
     block = 0
-    for name, code in _creations(plan, config, founding):
+    for name, code, value in _creations(plan, config, founding):
         say(f"creating {name} at {plan.address(name)}")
-        block = sender.submit(plan.key(name), Call(None, code, 0, f"create {name}")).block
+        block = sender.submit(plan.key(name), Call(None, code, value, f"create {name}")).block
         verify_code(web3, plan.address(name), load_artifact(name))
     return Deployment(
         chain_id=web3.eth.chain_id,
@@ -147,35 +147,47 @@ def _plan(sender: Sender, founding: FoundingFile) -> _Plan:
     raise AssertionError("count() has no end")
 
 
-def _creations(plan: _Plan, config: FederationConfig, founding: FoundingFile) -> list[tuple[ContractName, bytes]]:
-    ledger = plan.address(ContractName.LEDGER)
+def _creations(plan: _Plan, config: FederationConfig, founding: FoundingFile) -> list[tuple[ContractName, bytes, int]]:
+    """Every contract's creation code, and what is sent along in wei."""
+    addresses = {name: plan.address(name) for name in _ORDER}
+    token, registry, court, ledger = (addresses[name] for name in _ORDER)
     pay, stake, rounds = config.pay, config.stake, config.rounds
     timing = (
         rounds.commit_seconds,
         rounds.close_seconds,
         rounds.reveal_seconds,
+        rounds.grace_seconds,
         rounds.propose_seconds,
         rounds.window_seconds,
+        rounds.vote_seconds,
     )
     federation = (
-        plan.address(ContractName.TOKEN),
-        plan.address(ContractName.REGISTRY),
+        token,
+        registry,
+        court,
         founding.operator,  # the admin
-        founding.aggregator,
         founding.operator,
+        founding.operator,  # the guardian
         ADMIN_DELAY,
         founding.config_hash,
         founding.task_hash,
         founding.genesis_model,
         pay.pool,
+        pay.scorer_pool,
+        rounds.maximum_pending,
         timing,
     )
-    token, registry = ContractName.TOKEN, ContractName.REGISTRY
-    return [
-        (token, creation_code(token, pay.token_name, pay.token_symbol, pay.cap, ledger)),
-        (registry, creation_code(registry, ledger, stake.minimum, stake.unbonding_seconds, founding.scorers)),
-        (ContractName.LEDGER, creation_code(ContractName.LEDGER, federation)),
-    ]
+    amounts = (stake.minimum, stake.aggregator_bond, stake.scorer_bond, stake.proof_fee, stake.open_fee)
+    people = (stake.open_samples, founding.aggregator, founding.scorers)
+    bonds = stake.aggregator_bond + len(founding.scorers) * stake.scorer_bond
+    constructors: dict[ContractName, tuple[object, ...]] = {
+        ContractName.TOKEN: (pay.token_name, pay.token_symbol, pay.cap, ledger),
+        ContractName.REGISTRY: (ledger, court, stake.unbonding_seconds, amounts, *people),
+        ContractName.COURT: (ledger, registry, stake.dispute_bond),
+        ContractName.LEDGER: (federation,),
+    }
+    values = {ContractName.REGISTRY: bonds}
+    return [(name, creation_code(name, *constructors[name]), values.get(name, 0)) for name in _ORDER]
 
 
 def _check(config: FederationConfig, founding: FoundingFile) -> None:

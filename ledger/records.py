@@ -40,20 +40,25 @@ class Timing(NamedTuple):
     commit: int
     close: int
     reveal: int
+    grace: int
     propose: int
     window: int
+    vote: int
 
 
 @dataclass(frozen=True)
 class ChainRound:
     """A round as the RoundLedger keeps it, with the state that it is in now; what has not happened yet is zero.
 
-    `deadline` is when the state ends by time, zero if it does not. `released` says whether its reservation was given back.
+    `ancestor` is the nearest round before it that was Final when it opened. `deadline` is when the state ends by time, zero if
+    it does not. `commits` counts the nodes that committed on chain. `signers` has bit i set if the scorer with index i
+    attested. Disputes can be filed before `window_end`. `released` says whether its reservation was given back.
     """
 
     round: int
     state: RoundState
     parent: int
+    ancestor: int
     inputs: bytes
     update_root: bytes
     seed: bytes
@@ -62,6 +67,11 @@ class ChainRound:
     opened_at: int
     deadline: int
     close_block: int
+    commits: int
+    closed_early: bool
+    signers: int
+    window_end: int
+    open_disputes: int
     released: bool
 
 

@@ -188,7 +188,8 @@ class _Runner:
 
     def _reveal(self, record: RoundRecord, current: ChainRound) -> bool:
         number = record.update.round
-        seconds_left = current.deadline - self.ledger.timing().propose - self.ledger.now()
+        timing = self.ledger.timing()
+        seconds_left = current.deadline - timing.propose - timing.grace - self.ledger.now()
         self.pause(reveal_delay(len(self.ledger.roster(number)), seconds_left))
         self.part.reveal(record)
         self._tell(record, Phase.REVEALED, "the body was uploaded")

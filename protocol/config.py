@@ -36,6 +36,7 @@ def _scaled(decimals: int) -> BeforeValidator:
 Billionths = Annotated[int, _scaled(9), Field(ge=0, le=10**12)]
 Thousandths = Annotated[int, _scaled(3), Field(ge=0, le=10**9)]
 BaseUnits = Annotated[int, _scaled(18), Field(gt=0, lt=1 << 128)]
+BaseUnitsOrNone = Annotated[int, _scaled(18), Field(ge=0, lt=1 << 128)]
 Seconds = Annotated[int, Field(gt=0, le=10**9)]
 Count = Annotated[int, Field(gt=0, le=1 << 31)]
 
@@ -63,14 +64,20 @@ class RecipeSection(_Section):
 
 
 class RoundsSection(_Section):
-    """The clock of a round, in seconds, and the size of a body in bytes. The RoundLedger enforces the same times."""
+    """The clock of a round, in seconds, and the size of a body in bytes. The RoundLedger enforces the same times.
+
+    At most `maximum_pending` rounds are neither Final nor Void at a time; 1 plays them strictly one after the other.
+    """
 
     minimum_commits: Count
     commit_seconds: Seconds
     close_seconds: Seconds
     reveal_seconds: Seconds
+    grace_seconds: Seconds
     propose_seconds: Seconds
     window_seconds: Seconds
+    vote_seconds: Seconds
+    maximum_pending: Annotated[int, Field(ge=1, le=255)]
     body_bytes: Count
 
 
@@ -131,19 +138,33 @@ class ContributionsSection(_Section):
 
 
 class PaySection(_Section):
-    """The token and what a round mints, in base units of 10^-18; `z` in thousandths of a standard error."""
+    """The token and what a round mints, in base units of 10^-18; `z` in thousandths of a standard error.
+
+    `scorer_pool` comes on top of `pool` in a round that pays, in equal parts to the scorers who attested to it.
+    """
 
     token_name: Annotated[str, Field(min_length=1, max_length=60)]
     token_symbol: Annotated[str, Field(min_length=1, max_length=12)]
     cap: BaseUnits
     pool: BaseUnits
+    scorer_pool: BaseUnitsOrNone
     z: Thousandths
 
 
 class StakeSection(_Section):
-    """What a node deposits, in base units of the native coin, and how long it stays locked after leaving."""
+    """What everybody deposits, in base units of the native coin, and how long it stays locked after leaving.
+
+    `minimum` is a node's. Who proves a fault that wronged nobody gets `proof_fee` of the culprit's deposit. A federation with
+    `open_samples` above 0 is open: who pays `open_fee`, which is burned, joins without an invitation, with that sample bound.
+    """
 
     minimum: BaseUnits
+    aggregator_bond: BaseUnits
+    scorer_bond: BaseUnits
+    dispute_bond: BaseUnits
+    proof_fee: BaseUnitsOrNone
+    open_fee: BaseUnitsOrNone
+    open_samples: Annotated[int, Field(ge=0, lt=1 << 32)]
     unbonding_seconds: Seconds
 
 
@@ -177,20 +198,25 @@ class FederationConfig(_Section):
     def _consistent(self) -> "FederationConfig":
         if self.pay.pool % SCORE_TOTAL:
             raise ValueError(f"pay.pool must be a multiple of {SCORE_TOTAL} base units, so that no reward is rounded")
-        if self.pay.pool > self.pay.cap:
-            raise ValueError("pay.pool is above pay.cap: not even one round could be paid")
-        timeouts = 2 * self.round_seconds
+        if self.pay.pool + self.pay.scorer_pool > self.pay.cap:
+            raise ValueError("pay.pool and pay.scorer_pool are above pay.cap: not even one round could be paid")
+        timeouts = (self.rounds.maximum_pending + 1) * self.round_seconds
         if self.stake.unbonding_seconds <= timeouts:
-            raise ValueError(f"stake.unbonding_seconds must be above {timeouts}, twice all the times of a round together")
+            raise ValueError(
+                f"stake.unbonding_seconds must be above {timeouts}: all the times of a round together ({self.round_seconds}, "
+                "vote_seconds three times), for one round more than rounds.maximum_pending"
+            )
+        most = min(self.stake.minimum, self.stake.aggregator_bond, self.stake.scorer_bond) // 2
+        if self.stake.proof_fee > most:
+            raise ValueError("stake.proof_fee is above half of the least deposit: accusing oneself could pay")
         return self
 
     @property
     def round_seconds(self) -> int:
-        """All the times of a round together: the longest a round can take from open to Final."""
-        rounds = self.rounds
-        return (
-            rounds.commit_seconds + rounds.close_seconds + rounds.reveal_seconds + rounds.propose_seconds + rounds.window_seconds
-        )
+        """All the times of a round together: the longest a round can take from open to Final, with disputes to the last."""
+        r = self.rounds
+        until_proposed = r.commit_seconds + r.close_seconds + r.reveal_seconds + r.grace_seconds + r.propose_seconds
+        return until_proposed + r.window_seconds + 3 * r.vote_seconds
 
     def sha256(self) -> bytes:
         """The config hash: SHA-256 over every key (sorted, dotted) and value, all length-prefixed, integers as decimals."""

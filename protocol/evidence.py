@@ -186,7 +186,10 @@ def update_leaf(update: Update, signature: bytes) -> Leaf:
 
 @dataclass(frozen=True)
 class Header:
-    """What the evidence root hashes, in this order. Roots are in the order of `Kind`."""
+    """What the evidence root hashes, in this order. Roots are in the order of `Kind`.
+
+    `tolerances` are the config's, for statistics, utilities, standard errors and contributions.
+    """
 
     federation: bytes
     round: int
@@ -198,12 +201,13 @@ class Header:
     utility_all: int
     z_thousandths: int
     denominator: int
+    tolerances: tuple[int, ...]
     code_version: bytes
     version: int = field(default=EVIDENCE_VERSION)
 
     def root(self) -> bytes:
         """The evidence root: keccak256 of the abi.encode of all fields, version first."""
-        return keccak(encode_fields(_HEADER_FIELDS, [getattr(self, name) for _, name in _HEADER_FIELDS]))
+        return keccak(encode_fields(_HEADER_FIELDS, header_fields(self)))
 
 
 _HEADER_FIELDS = (
@@ -218,8 +222,14 @@ _HEADER_FIELDS = (
     ("int256", "utility_all"),
     ("uint32", "z_thousandths"),
     ("uint256", "denominator"),
+    ("uint64[4]", "tolerances"),
     ("bytes32", "code_version"),
 )
+
+
+def header_fields(header: Header) -> tuple[Any, ...]:
+    """The header's values in the order that is hashed, which is also how the chain takes it."""
+    return tuple(getattr(header, name) for _, name in _HEADER_FIELDS)
 
 
 @dataclass(frozen=True)

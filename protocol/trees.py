@@ -35,6 +35,15 @@ class SumNode(NamedTuple):
 EMPTY_SUM_LEAF = SumNode(EMPTY_LEAF, 0)
 
 
+class SumOpening(NamedTuple):
+    """The way from a leaf of the sum tree up to its root, as the Court takes it: what the leaf and the nodes above it sum
+    to, the root excepted, and the other child at every height.
+    """
+
+    sums: tuple[int, ...]
+    siblings: tuple[SumNode, ...]
+
+
 def leaf_hash(federation: bytes, kind: int, index: int, payload: bytes) -> bytes:
     """keccak256(0x00 ‖ federation ‖ abi.encode(uint256 kind, uint256 index, bytes payload))."""
     return keccak(b"\x00" + federation + encode_fields(_LEAF_FIELDS, (kind, index, payload)))
@@ -72,6 +81,13 @@ def tree_proof(leaves: Mapping[int, bytes], depth: int, index: int) -> tuple[byt
 def sum_tree_proof(leaves: Mapping[int, SumNode], index: int, depth: int = NODE_TREE_DEPTH) -> tuple[SumNode, ...]:
     """The siblings, with their sums, from leaf `index` up to the root."""
     return _siblings(_levels(leaves, depth, EMPTY_SUM_LEAF, sum_hash, index), index)
+
+
+def sum_tree_opening(leaves: Mapping[int, SumNode], index: int, depth: int = NODE_TREE_DEPTH) -> SumOpening:
+    """The opening of leaf `index`, which may be absent."""
+    levels = _levels(leaves, depth, EMPTY_SUM_LEAF, sum_hash, index)
+    sums = tuple(level[index >> height].sum if index >> height in level else 0 for height, level in enumerate(levels[:-1]))
+    return SumOpening(sums, _siblings(levels, index))
 
 
 def root_from_proof(leaf: bytes, index: int, proof: tuple[bytes, ...]) -> bytes:

@@ -1,4 +1,4 @@
-"""The five messages that are signed, as EIP-712 typed data.
+"""The six messages that are signed, as EIP-712 typed data.
 
 Source: EIP-712 (https://eips.ethereum.org/EIPS/eip-712); signatures are 65 bytes r ‖ s ‖ v with v in {27, 28} and low s (EIP-2).
 The domain is (name "fairshare", version "1", chain id, RoundLedger address); its separator is the one identity of a
@@ -156,6 +156,16 @@ class Invitation(TypedMessage):
     max_samples: Uint32
     nonce: Bytes32
     deadline: Uint40
+
+
+@dataclass(frozen=True)
+class Expulsion(TypedMessage):
+    """A scorer's signed word that a node's reputation passed the expulsion threshold in a Final round."""
+
+    primary_type = "Expulsion"
+
+    round: Uint64
+    node: Uint32
 
 
 def _camel(name: str) -> str:

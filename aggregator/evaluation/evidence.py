@@ -15,6 +15,7 @@ def build_evidence(inputs: RoundInputs, outcome: RoundOutcome) -> Evidence:
     """All leaves and the header of a round."""
     leaves = (*_input_leaves(inputs), *_submission_leaves(inputs, outcome), *_outcome_leaves(outcome))
     roots, total = subtree_roots(inputs.domain.separator, leaves)
+    tolerance = inputs.config.tolerance
     header = Header(
         federation=inputs.domain.separator,
         round=inputs.round,
@@ -26,6 +27,7 @@ def build_evidence(inputs: RoundInputs, outcome: RoundOutcome) -> Evidence:
         utility_all=outcome.utility_all,
         z_thousandths=inputs.config.pay.z,
         denominator=outcome.denominator,
+        tolerances=(tolerance.statistics, tolerance.utility, tolerance.standard_error, tolerance.contribution),
         code_version=CODE_VERSION,
     )
     return Evidence(header, leaves)

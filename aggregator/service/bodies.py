@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from threading import Lock
 
 from aggregator.blobs import Incoming
-from aggregator.mirror.deadlines import grace_seconds
 from aggregator.refusals import NothingCommitted, TooEarly, TooLate, Truncated
 from aggregator.service.context import Context
 from aggregator.service.intake import known_round
@@ -45,7 +44,7 @@ def expect_body(context: Context, number: int, node: int, salt: bytes, is_forwar
         raise TooEarly(number)
     is_open = found.phase is Phase.REVEALING
     if is_open and found.reveal_deadline is not None:
-        is_open = context.ledger.now() < found.reveal_deadline + (grace_seconds(context.federation.timing) if is_forwarded else 0)
+        is_open = context.ledger.now() < found.reveal_deadline + (context.federation.timing.grace if is_forwarded else 0)
     # One that is here already may be sent again at any time: its sender may have missed our answer.
     if not is_open and not committed.revealed:
         raise TooLate(number, "bodies")

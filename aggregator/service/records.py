@@ -39,7 +39,7 @@ class RoundRecord:
 
 @dataclass(frozen=True)
 class UpdateRecord:
-    """A commitment that the aggregator gave a receipt for, and the body that opens it once that has come."""
+    """A commitment, and the body that opens it once that has come. `receipt` is empty where it came by the chain."""
 
     update: Update
     signature: bytes

@@ -11,7 +11,7 @@ import structlog
 
 from aggregator.errors import AttestationRefused, RoundForgotten
 from aggregator.mirror.claim import Claim
-from aggregator.mirror.deadlines import grace_seconds, reveal_deadline
+from aggregator.mirror.deadlines import reveal_deadline
 from aggregator.service.adoption import adopt
 from aggregator.service.attestation import ScorerProcess
 from aggregator.service.context import Context
@@ -24,6 +24,7 @@ from aggregator.service.worker import Order, Worker
 from ledger.errors import Reverted
 from ledger.records import Call, ChainRound, RoundState
 from ledger.sender import Sender
+from protocol.evidence import update_leaf
 from protocol.inputs import round_seed
 from protocol.shares import pack_scores
 from protocol.trees import NODE_TREE_DEPTH, tree_root
@@ -112,6 +113,7 @@ class Steps:
 
     def _collect_commits(self, found: RoundRecord, on_chain: ChainRound) -> bool:
         store, number = self.context.store, found.number
+        self._take_commits(on_chain)
         if on_chain.state is RoundState.OPEN:
             commits, eligible = len(store.updates(number)), len(store.roster(number))
             minimum = self.context.federation.config.rounds.minimum_commits
@@ -125,13 +127,26 @@ class Steps:
         store.close_intake(number, self._update_root)
         return self._moved(number, Phase.CLOSING)
 
+    def _take_commits(self, on_chain: ChainRound) -> int:
+        """Keep what nodes committed to on chain, which overrides what they sent here; how many these are."""
+        store, number = self.context.store, on_chain.round
+        known = {kept.leaf for kept in store.updates(number) if not kept.receipt}
+        if len(known) < on_chain.commits and on_chain.state is RoundState.OPEN:
+            for update, signature in self.context.ledger.commits(number):
+                leaf = update_leaf(update, signature).hash(self.context.federation.domain.separator)
+                if leaf not in known:
+                    store.override(UpdateRecord(update, signature, leaf, b""), self._update_root)
+        return sum(not kept.receipt for kept in store.updates(number))
+
     def _update_root(self, updates: Sequence[UpdateRecord]) -> bytes:
         return tree_root({update.update.node: update.leaf for update in updates}, NODE_TREE_DEPTH)
 
     def _close(self, found: RoundRecord, on_chain: ChainRound) -> bool:
         ledger, number = self.context.ledger, found.number
+        commits = self._take_commits(on_chain)
+        found = self.context.store.round(number) or found
         assert found.update_root is not None
-        call = ledger.close_round(number, found.update_root)
+        call = ledger.close_round(number, found.update_root, commits)
         self._send("close", number, call, due=on_chain.state is RoundState.OPEN)
         on_chain = ledger.round(number)
         if on_chain.update_root != found.update_root:
@@ -152,7 +167,7 @@ class Steps:
         assert found.reveal_deadline is not None
         missing = [update.update.node for update in self.context.store.updates(found.number) if not update.revealed]
         # A body that is missing may be on its way from a scorer, whom its node could reach.
-        until = found.reveal_deadline + grace_seconds(self.context.federation.timing)
+        until = found.reveal_deadline + self.context.federation.timing.grace
         if missing and on_chain.state is RoundState.CLOSED and self.context.ledger.now() < until:
             return False
         self.context.store.move(found.number, Phase.REVEALING, Phase.EVALUATING)

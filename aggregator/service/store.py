@@ -179,6 +179,16 @@ class Store:
             session.add(_update_row(record))
             return record
 
+    def override(self, record: UpdateRecord, root_of: Callable[[Sequence[UpdateRecord]], bytes]) -> None:
+        """Put a commitment made on chain in the place of whatever stood there; a root that was fixed already follows."""
+        with self._write() as session:
+            number = record.update.round
+            row = _locked(session, number)
+            session.merge(_update_row(record))
+            if row.update_root is not None:
+                session.flush()
+                row.update_root = root_of([_update(found) for found in session.scalars(_updates_of(number))])
+
     def reveal(self, number: int, node: int, salt: bytes, body_hash: bytes) -> bool:
         """Note that a commitment's body is here; False if the round takes no more bodies."""
         with self._write() as session:

@@ -181,4 +181,4 @@ def evaluate(order: Order, blobs_directory: Path, resources: "Resources") -> Eva
 def _reference(kept: UpdateRecord) -> "SubmissionReference":
     from aggregator.assembly import SubmissionReference
 
-    return SubmissionReference(kept.update, kept.signature, kept.salt, kept.body_hash, kept.receipt)
+    return SubmissionReference(kept.update, kept.signature, kept.salt, kept.body_hash, kept.receipt or None)

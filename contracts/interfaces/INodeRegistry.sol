@@ -2,15 +2,17 @@
 pragma solidity ^0.8.27;
 
 import {TypedData} from "../libraries/TypedData.sol";
+import {IBondRegistry} from "./IBondRegistry.sol";
 
 /// @title INodeRegistry
-/// @notice Who takes part in a federation: its nodes with their keys and stakes, and its scorers.
+/// @notice Who takes part in a federation: its nodes with their keys and stakes, and, as `IBondRegistry` says, its aggregator
+/// and scorers.
 ///
 /// A node is an owner with one permanent index. The owner, which may be any contract, joins with an invitation and a
 /// stake, and acts by transactions; a signing key, a plain key that may rotate, signs the node's updates; a payout
 /// address receives its rewards. Every change of membership takes effect with the next round to be opened, and the whole
 /// history is kept: who could take part in a round, with which key, is the same answer for ever.
-interface INodeRegistry {
+interface INodeRegistry is IBondRegistry {
     /// @notice One eligible node of a round.
     /// @param node The node's index.
     /// @param signer The key that signs for it in that round.
@@ -28,6 +30,7 @@ interface INodeRegistry {
     /// @param unbondingUntil When the stake can be withdrawn, in seconds; zero when the node is not leaving.
     /// @param signer The key that signs for it from the next round on; zero when it has left.
     /// @param maxSamples The highest sample count that it may report from the next round on; zero when it has left.
+    /// @param expelled Whether it was expelled, and can only come back with an invitation.
     struct Node {
         address owner;
         address payout;
@@ -35,12 +38,10 @@ interface INodeRegistry {
         uint40 unbondingUntil;
         address signer;
         uint32 maxSamples;
+        bool expelled;
     }
 
-    /// @notice A scorer was appointed, at deployment.
-    event ScorerAppointed(uint256 indexed index, address indexed scorer);
-
-    /// @notice A node joined; it is eligible from round `fromRound` on.
+    /// @notice A node joined; it is eligible from round `fromRound` on. Without an invitation, the nonce is zero.
     event NodeJoined(
         uint32 indexed node,
         address indexed owner,
@@ -61,17 +62,17 @@ interface INodeRegistry {
     /// @notice A node leaves: it is not eligible from round `fromRound` on, and its stake is free at `unbondingUntil`.
     event NodeLeft(uint32 indexed node, uint64 fromRound, uint40 unbondingUntil);
 
+    /// @notice A node was expelled for what a quorum of scorers saw in round `round`. `NodeLeft` says the rest, unless it
+    /// was leaving already.
+    event NodeExpelled(uint32 indexed node, uint64 indexed round);
+
     /// @notice A node that left got its stake back.
     event StakeWithdrawn(uint32 indexed node, address indexed owner, uint256 amount);
 
-    /// @notice Thrown at deployment when the number of scorers is not 3f + 1 between 1 and 31.
-    error BadScorerCount(uint256 count);
-
-    /// @notice Thrown at deployment when a scorer is the zero address or named twice.
-    error BadScorer(address scorer);
-
-    /// @notice Thrown when `account` is not a scorer of this federation.
-    error NotAScorer(address account);
+    /// @notice A node lost its stake and its membership: `award` is owed to `beneficiary`, the rest was burned.
+    event StakeSlashed(
+        uint32 indexed node, uint256 amount, address indexed beneficiary, uint256 award, uint64 fromRound
+    );
 
     /// @notice Thrown when a scorer would become the owner or the signing key of a node: it would judge itself.
     error ScorerCannotBeNode(address account);
@@ -121,6 +122,18 @@ interface INodeRegistry {
     /// @notice Thrown when a stake is withdrawn before `until`.
     error StakeLocked(uint32 node, uint40 until);
 
+    /// @notice Thrown when somebody joins without an invitation, and this federation is not open.
+    error InvitationNeeded();
+
+    /// @notice Thrown when an expelled node joins without a new invitation, or is expelled again.
+    error NodeIsExpelled(uint32 node);
+
+    /// @notice Thrown when a node is expelled for a round that is not Final, or before it joined (again).
+    error NotExpellable(uint32 node, uint64 round);
+
+    /// @notice Thrown when a node has no stake left that could be slashed.
+    error NothingToSlash(uint32 node);
+
     /// @notice Joins with the operator's invitation and a stake, of at least `minimumStake`, in the native coin. The
     /// caller becomes the node's owner; it keeps its index when it was a node before.
     /// @dev A signing key is not asked to prove that it agrees: a member can only block a key that it has seen announced,
@@ -137,6 +150,13 @@ interface INodeRegistry {
         bytes calldata signature
     ) external payable returns (uint32 node);
 
+    /// @notice Joins an open federation, without an invitation: for the stake and a fee, which is burned. Otherwise as with
+    /// one, and with one sample bound for all.
+    /// @param signingKey The plain key that will sign the node's updates; it can never serve another node.
+    /// @param payout The account that will receive the rewards.
+    /// @return node The node's permanent index.
+    function joinOpen(address signingKey, address payout) external payable returns (uint32 node);
+
     /// @notice Replaces the signing key of the caller's node from the next round on.
     /// @param newKey The new key, which has never served another node.
     function rotateKey(address newKey) external;
@@ -151,6 +171,17 @@ interface INodeRegistry {
     /// @notice Sends the stake of a node that left back to its owner, after unbonding. Anyone may pay the gas.
     /// @param node The node's index.
     function withdraw(uint32 node) external;
+
+    /// @notice Expels a node for its reputation in a Final round: it is not eligible from the next round on, and gets its
+    /// stake back after unbonding. Anyone may send it; a quorum of that round's scorers authorises it.
+    /// @param expulsion The node and the round.
+    /// @param signatures The scorers' EIP-712 signatures of it, as `verifyQuorum` takes them.
+    function expel(TypedData.Expulsion calldata expulsion, bytes[] calldata signatures) external;
+
+    /// @notice Takes a node's whole stake and its membership, also while it is unbonding. Only the court may.
+    /// @param node The node's index.
+    /// @param beneficiary Who gets the fee of a prover, but at most half.
+    function slashNode(uint32 node, address beneficiary) external;
 
     /// @notice Whether a node could take part in a round: it joined before the round opened, and left after.
     /// @dev For a round that is not open yet: as things stand now.
@@ -179,23 +210,12 @@ interface INodeRegistry {
     /// @notice Whether an invitation with this nonce has been used.
     function invitationUsed(bytes32 nonce) external view returns (bool);
 
-    /// @notice A scorer's index. Reverts with `NotAScorer`.
-    function scorerIndex(address scorer) external view returns (uint256);
-
-    /// @notice The number of scorers, 3f + 1, of whom f may be faulty.
-    function scorerCount() external view returns (uint256);
-
-    /// @notice How many scorers must attest to a round, 2f + 1.
-    function quorum() external view returns (uint256);
-
-    /// @notice The ledger whose rounds this registry's nodes take part in.
-    function ledger() external view returns (address);
-
     /// @notice The least stake to join with, in wei.
     function minimumStake() external view returns (uint256);
 
-    /// @notice How long after leaving a stake stays locked, in seconds.
-    function unbonding() external view returns (uint40);
+    /// @notice What joining without an invitation costs, in wei, and the sample bound that it gives; a bound of zero means
+    /// that nobody joins so.
+    function openTerms() external view returns (uint256 fee, uint32 maxSamples);
 
     /// @notice How many nodes there can ever be: as many as a round's score vector has room for.
     // forge-lint: disable-next-line(mixed-case-function)

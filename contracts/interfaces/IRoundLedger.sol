@@ -2,19 +2,23 @@
 pragma solidity ^0.8.27;
 
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
+import {TypedData} from "../libraries/TypedData.sol";
 
 /// @title IRoundLedger
 /// @notice The rounds of a federation: what each was bound to, what it ended with, what every node scored in it, and the
 /// rewards that follow from the scores by arithmetic.
 ///
 ///     None ── open ──► Open ── close ──► Closed ── propose ──► Proposed ── window over ──► Final
-///                        └─ abandon, deadline ─► Void ◄─ deadline ─┘
+///                        │                 │                      └─ dispute ─► Disputed ── dismissed ──┘
+///                        └─ abandon ─┐     └─ deadline ─► Void ◄── upheld, deadline ─┘
+///                           deadline ┴──────────────────► Void ◄── a fault proved before Final
 ///
 /// A state that ends with time needs no transaction: `stateOf` derives it. At a deadline's very second the time is over.
-/// Round 0, the genesis, is Final from the start. A round continues the latest Final round, its parent, and opens only
-/// when the round before it is decided (Final or Void). No role can change or undo a Final round, or mint otherwise.
+/// Round 0, the genesis, is Final from the start. Rounds form one line: each continues the last that is not Void, its
+/// parent, once that has an outcome. A round is Final when its own window is over and its parent is Final; when a parent
+/// becomes Void, so do the rounds after it. No role can change or undo a Final round, or mint otherwise.
 interface IRoundLedger is IAccessControl {
-    /// @notice Where a round stands. Disputed is kept for disputes, which this version does not have.
+    /// @notice Where a round stands.
     enum State {
         None,
         Open,
@@ -29,52 +33,80 @@ interface IRoundLedger is IAccessControl {
     /// @param commitTime The time that nodes have to train and commit.
     /// @param closeTime The time that the aggregator has after it to close the round.
     /// @param revealTime The time that nodes have after closing to upload their updates.
+    /// @param graceTime The time that the aggregator has after it to include updates that scorers forward.
     /// @param proposeTime The time that the aggregator and the scorers have after it to propose the outcome.
-    /// @param window The time between the proposal and finality.
+    /// @param window The time between the proposal and finality, in which disputes are filed.
+    /// @param voteTime The time of each of the three steps of a dispute: committing to votes, revealing them, deciding.
     struct Timing {
         uint40 commitTime;
         uint40 closeTime;
         uint40 revealTime;
+        uint40 graceTime;
         uint40 proposeTime;
         uint40 window;
+        uint40 voteTime;
     }
 
     /// @notice What a federation is deployed with.
     /// @param token The token, which names this ledger.
     /// @param registry The registry, which names this ledger.
-    /// @param admin The account that grants and revokes roles, replaceable in two steps with a delay.
-    /// @param aggregator The first account that may open, close and abandon rounds.
+    /// @param court The court, which names this ledger.
+    /// @param admin The account that announces changes, grants and revokes roles, and ends a pause; replaceable in two steps
+    /// with a delay.
     /// @param operator The first account whose invitations count, a plain key.
-    /// @param adminDelay The delay of a change of admin, in seconds.
+    /// @param guardian The first account that may pause the opening of rounds.
+    /// @param adminDelay The delay of a change of admin, and of every change that the admin announces, in seconds.
     /// @param configHash The hash of the federation's configuration.
     /// @param taskHash The hash of the task's sources.
     /// @param genesisModel The hash of the model that round 0 ends with.
     /// @param pool What the nodes of a round share, in base units, a positive multiple of `SCORE_TOTAL`.
+    /// @param scorerPool What the scorers of a paying round share on top, in base units; it may be zero.
+    /// @param maxPending How many rounds may be neither Final nor Void at a time, at least one.
     /// @param timing How long each state waits.
     struct Config {
         address token;
         address registry;
+        address court;
         address admin;
-        address aggregator;
         address operator;
+        address guardian;
         uint48 adminDelay;
         bytes32 configHash;
         bytes32 taskHash;
         bytes32 genesisModel;
         uint256 pool;
+        uint256 scorerPool;
+        uint256 maxPending;
         Timing timing;
+    }
+
+    /// @notice What the admin can change, for rounds opened later: announced first, enacted after a delay.
+    /// @param configHash The hash of the federation's configuration.
+    /// @param taskHash The hash of the task's sources.
+    /// @param aggregator The account that opens and closes rounds.
+    /// @param scorers The accounts whose attestations count.
+    struct Terms {
+        bytes32 configHash;
+        bytes32 taskHash;
+        address aggregator;
+        address[] scorers;
     }
 
     /// @notice What the ledger keeps of a round.
     /// @param state Where it stands.
-    /// @param parent The Final round that it continues.
+    /// @param parent The round that it continues.
+    /// @param ancestor The nearest round before it that was Final when it opened.
     /// @param openedAt When it opened, in seconds.
     /// @param deadline When its last written state ends by time, in seconds; zero when it does not.
     /// @param closeBlock The block it was closed in, whose hash becomes the seed.
     /// @param nodeCount How many indices the registry had given out when it opened; no other can have a score.
+    /// @param commits How many nodes committed on chain.
+    /// @param closedEarly Whether it was closed before the time to commit was over.
     /// @param released Whether its reservation was given back.
     /// @param scores The data contract with its scores; zero when all are zero.
     /// @param signers The scorers that attested to it: bit i for the scorer with index i.
+    /// @param windowEnd When the time to dispute it is over, in seconds.
+    /// @param openDisputes How many disputes of it are undecided.
     /// @param inputs The hash of everything that was fixed when it opened.
     /// @param updateRoot The root of the tree of its updates.
     /// @param seed The seed of its random numbers.
@@ -83,13 +115,18 @@ interface IRoundLedger is IAccessControl {
     struct Round {
         State state;
         uint64 parent;
+        uint64 ancestor;
         uint40 openedAt;
         uint40 deadline;
         uint64 closeBlock;
         uint32 nodeCount;
+        uint32 commits;
+        bool closedEarly;
         bool released;
         address scores;
         uint32 signers;
+        uint40 windowEnd;
+        uint32 openDisputes;
         bytes32 inputs;
         bytes32 updateRoot;
         bytes32 seed;
@@ -122,8 +159,16 @@ interface IRoundLedger is IAccessControl {
         uint40 deadline
     );
 
+    /// @notice A node committed on chain: the round's update tree must hold this leaf, whatever the aggregator received.
+    event UpdateCommitted(
+        uint64 indexed round, uint32 indexed node, bytes32 leaf, TypedData.Update update, bytes signature
+    );
+
     /// @notice A round closed over the commitments under `updateRoot`; it must be proposed before `deadline`.
     event RoundClosed(uint64 indexed round, bytes32 updateRoot, uint64 closeBlock, uint40 deadline);
+
+    /// @notice A closed round's seed was stored ahead of its proposal.
+    event RoundSealed(uint64 indexed round, bytes32 seed);
 
     /// @notice The aggregator gave up an open round.
     event RoundAbandoned(uint64 indexed round);
@@ -140,14 +185,44 @@ interface IRoundLedger is IAccessControl {
         uint40 deadline
     );
 
+    /// @notice A leaf of a round's evidence is disputed; the round waits until `deadline`.
+    event RoundDisputed(uint64 indexed round, uint40 deadline);
+
+    /// @notice A dispute of a round was decided in its favour.
+    event DisputeDismissed(uint64 indexed round);
+
+    /// @notice A round became Void by a proof or a dispute.
+    event RoundAnnulled(uint64 indexed round);
+
     /// @notice The mint reserved by a round that pays nobody was given back.
     event ReservationReleased(uint64 indexed round, uint256 amount);
 
     /// @notice A node's rewards of these rounds were minted.
     event RewardsClaimed(uint32 indexed node, address indexed payout, uint64[] rounds, uint256 amount);
 
+    /// @notice A scorer's rewards of these rounds were minted.
+    event ScorerRewardsClaimed(address indexed scorer, uint64[] rounds, uint256 amount);
+
+    /// @notice A change was announced; anybody can enact it from `enactableAt` on.
+    event TermsAnnounced(Terms terms, uint40 enactableAt);
+
+    /// @notice A change was enacted; it holds for rounds opened from now on.
+    event TermsEnacted(bytes32 configHash, bytes32 taskHash, address indexed aggregator, address[] scorers);
+
+    /// @notice No round opens until `Unpaused`; everything else goes on.
+    event Paused(address indexed guardian);
+
+    /// @notice Rounds open again.
+    event Unpaused(address indexed admin);
+
     /// @notice Thrown at deployment when `contractAddress` names `named` as its ledger.
     error WrongLedger(address contractAddress, address named);
+
+    /// @notice Thrown at deployment when the registry names `named` as its court.
+    error WrongCourt(address registry, address named);
+
+    /// @notice Thrown at deployment when the court names `named` as its registry.
+    error WrongRegistry(address court, address named);
 
     /// @notice Thrown at deployment when the pool is not a positive multiple of `SCORE_TOTAL`.
     error BadPool(uint256 pool, uint256 scoreTotal);
@@ -155,17 +230,72 @@ interface IRoundLedger is IAccessControl {
     /// @notice Thrown at deployment when one of the timings is zero.
     error ZeroTiming();
 
+    /// @notice Thrown at deployment when no round could be pending, or more than 255.
+    error BadMaxPending(uint256 maxPending);
+
+    /// @notice Thrown at deployment when the cap is too large to keep account of.
+    error CapTooLarge(uint256 cap);
+
     /// @notice Thrown at deployment when stakes unbond so fast that they are gone before a fault can be proved.
     error UnbondingTooShort(uint256 unbonding, uint256 exclusiveMinimum);
 
     /// @notice Thrown when a round is in another state than the call needs.
     error WrongState(uint64 round, State state);
 
-    /// @notice Thrown when a round is to open before the last one is decided.
+    /// @notice Thrown when a round is to open while no round may.
+    error OpeningPaused();
+
+    /// @notice Thrown when a round is to open before its parent has an outcome.
     error RoundUndecided(uint64 round, State state);
 
-    /// @notice Thrown when a round is to continue another round than the latest Final one.
+    /// @notice Thrown when a round is to continue another round than the last that is not Void.
     error WrongParent(uint64 expected);
+
+    /// @notice Thrown when a round is to open while as many as may be are neither Final nor Void.
+    error TooManyPending(uint256 pending, uint256 maxPending);
+
+    /// @notice Thrown when `caller` is not the round's aggregator.
+    error NotTheAggregator(address caller, address aggregator);
+
+    /// @notice Thrown when anybody else than the court disputes or annuls.
+    error NotTheCourt(address caller, address court);
+
+    /// @notice Thrown when a node commits on chain at or after `until`.
+    error CommitsOver(uint64 round, uint40 until);
+
+    /// @notice Thrown when a node commits to something else than what the round was opened with.
+    error WrongInputs(bytes32 inputs, bytes32 expected);
+
+    /// @notice Thrown when a node commits to an update of another model than the round's.
+    error WrongBase(bytes32 baseModel, bytes32 expected);
+
+    /// @notice Thrown when a node commits to no samples, or to more than it may report.
+    error WrongSamples(uint32 samples, uint32 maxSamples);
+
+    /// @notice Thrown when an update is signed by `signer` and not by the node's key in that round, which is zero for a node
+    /// that is not eligible.
+    error NotTheNodesKey(address signer, address expected);
+
+    /// @notice Thrown when a node commits on chain twice in a round.
+    error AlreadyCommitted(uint64 round, uint32 node);
+
+    /// @notice Thrown when a round is closed without knowing of every commitment on chain.
+    error CommitsMissed(uint256 counted, uint256 commits);
+
+    /// @notice Thrown when a round is closed with no root at all; the root of the empty tree is not zero.
+    error NoRoot();
+
+    /// @notice Thrown when a seed is stored twice.
+    error AlreadySealed(uint64 round);
+
+    /// @notice Thrown when a round is disputed at or after the end of its window.
+    error WindowOver(uint64 round, uint40 windowEnd);
+
+    /// @notice Thrown when other terms are enacted than the ones announced.
+    error NotAnnounced(bytes32 terms);
+
+    /// @notice Thrown when terms are enacted before their time.
+    error TooEarly(uint40 enactableAt);
 
     /// @notice Thrown when the token's cap does not hold another pool beyond what is reserved.
     error CapReached(uint256 reserved, uint256 pool, uint256 cap);
@@ -175,12 +305,6 @@ interface IRoundLedger is IAccessControl {
 
     /// @notice Thrown when a round is proposed more than 256 blocks after it closed: the block's hash is lost.
     error SeedExpired(uint64 closeBlock);
-
-    /// @notice Thrown when fewer scorers attest than the quorum.
-    error QuorumMissed(uint256 attestations, uint256 quorum);
-
-    /// @notice Thrown when attestations are not in strictly ascending order of their signers' addresses.
-    error AttestationsUnsorted(address previous, address signer);
 
     /// @notice Thrown when a round has nothing to give back: it may yet pay or does, reserved nothing, or gave it back.
     error NothingToRelease(uint64 round);
@@ -194,19 +318,35 @@ interface IRoundLedger is IAccessControl {
     /// @notice Thrown when a node earned nothing in the rounds claimed.
     error NothingToClaim(uint32 node);
 
-    /// @notice Opens the next round and reserves its pool under the token's cap. Only an aggregator may.
-    /// @param parent The latest Final round.
+    /// @notice Thrown when a scorer earned nothing in the rounds claimed.
+    error NothingToClaimFor(address scorer);
+
+    /// @notice Opens the next round and reserves its pools under the token's cap. Only the aggregator may, when its bond and
+    /// those of a quorum of scorers count.
+    /// @param parent The last round that is not Void; it has an outcome already.
     /// @param shards The hash of the list of evaluation shards' hashes.
     /// @param rootSet The hash of the aggregator's own clean data.
     /// @return round The round's number.
     function open(uint64 parent, bytes32 shards, bytes32 rootSet) external returns (uint64 round);
 
-    /// @notice Closes an open round over the commitments that the aggregator holds. Only an aggregator may.
-    /// @param round The round's number.
-    /// @param updateRoot The root of the tree of signed updates.
-    function close(uint64 round, bytes32 updateRoot) external;
+    /// @notice Commits to a node's update on chain, for a node that fears to be left out. Overrides what the aggregator gave
+    /// a receipt for. Anyone may send it; the node's signature authorises it.
+    /// @param update The update.
+    /// @param signature The node's EIP-712 signature of it, 65 bytes.
+    function commit(TypedData.Update calldata update, bytes calldata signature) external;
 
-    /// @notice Gives up an open round, of too few commitments for instance. Only an aggregator may.
+    /// @notice Closes an open round over the commitments that the aggregator holds. Only the round's aggregator may.
+    /// @dev Before the time to commit is over, only when every eligible node has committed: otherwise it is a fault.
+    /// @param round The round's number.
+    /// @param updateRoot The root of the tree of signed updates, among them all that were committed on chain.
+    /// @param commits How many nodes committed on chain, as the caller knows it.
+    function close(uint64 round, bytes32 updateRoot, uint32 commits) external;
+
+    /// @notice Stores a closed round's seed, which `propose` does otherwise: for a proposal that comes more than 256 blocks
+    /// after `close`. Anyone may.
+    function seal(uint64 round) external;
+
+    /// @notice Gives up an open round, of too few commitments for instance. Only the round's aggregator may.
     /// @param round The round's number.
     function abandon(uint64 round) external;
 
@@ -228,6 +368,34 @@ interface IRoundLedger is IAccessControl {
     /// @return amount What was minted, in base units.
     function claim(uint32 node, uint64[] calldata rounds) external returns (uint256 amount);
 
+    /// @notice Mints a scorer's rewards of paying, Final rounds that it attested to. Anyone may pay the gas.
+    /// @param scorer The scorer.
+    /// @param rounds The rounds, each once, none claimed before.
+    /// @return amount What was minted, in base units.
+    function claimScorer(address scorer, uint64[] calldata rounds) external returns (uint256 amount);
+
+    /// @notice Announces a change. Only the admin may; a new announcement replaces one that is not enacted.
+    /// @return enactableAt When anybody can enact it: after the admin's delay, in seconds.
+    function announce(Terms calldata terms) external returns (uint40 enactableAt);
+
+    /// @notice Enacts the change that was announced, for rounds opened from now on. Anyone may, when it is time.
+    function enact(Terms calldata terms) external;
+
+    /// @notice Stops the opening of rounds, and nothing else. Only a guardian may.
+    function pause() external;
+
+    /// @notice Lets rounds open again. Only the admin may.
+    function unpause() external;
+
+    /// @notice Makes a round wait for a dispute. Only the court may, while the round's window lasts.
+    function suspend(uint64 round) external;
+
+    /// @notice Ends a dispute of a round in the round's favour. Only the court may. Without effect on a Void round.
+    function dismiss(uint64 round) external;
+
+    /// @notice Makes a round Void, unless it is Final. Only the court may.
+    function annul(uint64 round) external;
+
     /// @notice Where a round stands now.
     function stateOf(uint64 round) external view returns (State);
 
@@ -237,7 +405,10 @@ interface IRoundLedger is IAccessControl {
     /// @notice The number of the last round opened; zero when there is only the genesis.
     function lastRound() external view returns (uint64);
 
-    /// @notice The latest Final round: the parent of the next one, unless the last round becomes Final before.
+    /// @notice The last round that is not Void: the parent of the next one.
+    function tip() external view returns (uint64);
+
+    /// @notice The latest Final round.
     function latestFinal() external view returns (uint64);
 
     /// @notice A node's score in a round, whatever the round's state; zero for a node that joined later.
@@ -252,17 +423,35 @@ interface IRoundLedger is IAccessControl {
     /// @notice Whether a node's reward of a round was claimed.
     function claimed(uint32 node, uint64 round) external view returns (bool);
 
+    /// @notice Whether a scorer's reward of a round was claimed.
+    function scorerClaimed(address scorer, uint64 round) external view returns (bool);
+
+    /// @notice The leaf that a node committed to on chain in a round; zero when it did not.
+    function commitOf(uint64 round, uint32 node) external view returns (bytes32);
+
+    /// @notice The hash of the terms announced and not enacted, zero when there are none, and when they can be enacted.
+    function announced() external view returns (bytes32 terms, uint40 enactableAt);
+
+    /// @notice Whether no round may open.
+    function paused() external view returns (bool);
+
     /// @notice The identity of the federation: its EIP-712 domain separator.
     function federation() external view returns (bytes32);
 
-    /// @notice The hash of the federation's configuration.
+    /// @notice The hash of the federation's configuration, for the next round.
     function configHash() external view returns (bytes32);
 
-    /// @notice The hash of the task's sources.
+    /// @notice The hash of the task's sources, for the next round.
     function taskHash() external view returns (bytes32);
 
     /// @notice What the nodes of a round share, in base units.
     function pool() external view returns (uint256);
+
+    /// @notice What the scorers of a paying round share on top, in base units.
+    function scorerPool() external view returns (uint256);
+
+    /// @notice How many rounds may be neither Final nor Void at a time.
+    function maxPending() external view returns (uint256);
 
     /// @notice How much of the token's cap is taken: minted, or promised to rounds that may yet be claimed.
     function reserved() external view returns (uint256);
@@ -273,16 +462,19 @@ interface IRoundLedger is IAccessControl {
     /// @notice The token that rewards are minted in.
     function token() external view returns (address);
 
-    /// @notice The registry of nodes and scorers.
+    /// @notice The registry of nodes, aggregator and scorers.
     function registry() external view returns (address);
+
+    /// @notice The court of proofs and disputes.
+    function court() external view returns (address);
 
     /// @notice What the scores of a paying round sum to.
     // forge-lint: disable-next-line(mixed-case-function)
     function SCORE_TOTAL() external view returns (uint256);
 
-    /// @notice The role that opens, closes and abandons rounds.
+    /// @notice The role that may pause the opening of rounds.
     // forge-lint: disable-next-line(mixed-case-function)
-    function AGGREGATOR_ROLE() external view returns (bytes32);
+    function GUARDIAN_ROLE() external view returns (bytes32);
 
     /// @notice The role whose signed invitations the registry accepts.
     // forge-lint: disable-next-line(mixed-case-function)

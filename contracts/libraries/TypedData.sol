@@ -2,7 +2,7 @@
 pragma solidity ^0.8.27;
 
 /// @title TypedData
-/// @notice What is signed or hashed by more than one side: the EIP-712 domain and the five signed types of a federation,
+/// @notice What is signed or hashed by more than one side: the EIP-712 domain and the six signed types of a federation,
 /// the inputs that a round is bound to, and the seed. The Python side is `protocol/`; both are checked against
 /// `protocol/vectors.json`.
 library TypedData {
@@ -72,6 +72,14 @@ library TypedData {
         uint40 deadline;
     }
 
+    /// @notice A scorer's word that a node's reputation passed the expulsion threshold in a round.
+    /// @param round The round's number.
+    /// @param node The node's index.
+    struct Expulsion {
+        uint64 round;
+        uint32 node;
+    }
+
     /// @notice Everything that a round is bound to before anybody trains.
     /// @param protocolVersion The version of the formats.
     /// @param parent The round that this one continues.
@@ -104,6 +112,7 @@ library TypedData {
         keccak256("Request(string method,string path,bytes32 bodyHash,bytes32 nonce,uint40 deadline)");
     bytes32 internal constant INVITATION_TYPEHASH =
         keccak256("Invitation(address owner,uint32 maxSamples,bytes32 nonce,uint40 deadline)");
+    bytes32 internal constant EXPULSION_TYPEHASH = keccak256("Expulsion(uint64 round,uint32 node)");
 
     bytes32 private constant NAME_HASH = keccak256("fairshare");
     bytes32 private constant VERSION_HASH = keccak256("1");
@@ -146,6 +155,11 @@ library TypedData {
     /// @dev The EIP-712 struct hash of an invitation.
     function hash(Invitation memory invitation) internal pure returns (bytes32) {
         return keccak256(abi.encode(INVITATION_TYPEHASH, invitation));
+    }
+
+    /// @dev The EIP-712 struct hash of an expulsion.
+    function hash(Expulsion memory expulsion) internal pure returns (bytes32) {
+        return keccak256(abi.encode(EXPULSION_TYPEHASH, expulsion));
     }
 
     /// @dev The hash of everything that a round is bound to.

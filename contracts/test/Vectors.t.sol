@@ -77,6 +77,13 @@ contract VectorsTest is Test {
         _isSigned(".typed_data.invitation", TypedData.INVITATION_TYPEHASH, TypedData.hash(invitation));
     }
 
+    function test_expulsion() public view {
+        string memory key = ".typed_data.expulsion.message";
+        TypedData.Expulsion memory expulsion =
+            TypedData.Expulsion(uint64(_number(key, ".round")), uint32(_number(key, ".node")));
+        _isSigned(".typed_data.expulsion", TypedData.EXPULSION_TYPEHASH, TypedData.hash(expulsion));
+    }
+
     function test_inputs() public view {
         bytes32[] memory shards = vm.parseJsonBytes32Array(json, ".inputs.shards");
         vm.assertEq(keccak256(abi.encode(shards)), _bytes32(".inputs.shards_hash"));

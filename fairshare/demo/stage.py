@@ -72,7 +72,7 @@ def set_up(directory: Path, passphrase: str, processes: Processes, say: Callable
     home.federation_file.write_text(with_values(federation_text("digits demo", "Digits"), _TERMS))
     founding = found(home, Wishes(task="digits", rpc_url=rpc_url, chain_id=_CHAIN_ID), passphrase)
 
-    say("deploying three contracts")
+    say("deploying four contracts")
     faucet = faucet_path(chain_home / "chain.sqlite")
     for name in ("operator", "aggregator"):
         fund(rpc_url, faucet, keys[name].address, 100 * _COIN)

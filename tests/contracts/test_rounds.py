@@ -12,7 +12,7 @@ from tests.support.chain import COIN, LocalFederation, account
 SHARDS, ROOT_SET, UPDATE_ROOT = (b"\x05" * 32, b"\x55" * 32), b"\x06" * 32, b"\x07" * 32
 POOL = 1000 * COIN
 Z = bytes(32)
-NEVER_OPENED = ChainRound(1, RoundState.NONE, 0, Z, Z, Z, Z, Z, opened_at=0, deadline=0, close_block=0, released=False)
+NEVER_OPENED = ChainRound(1, RoundState.NONE, 0, 0, Z, Z, Z, Z, Z, 0, 0, 0, 0, False, 0, 0, 0, False)
 
 
 def open_round(federation: LocalFederation, parent: int = 0) -> int:

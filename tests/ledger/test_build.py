@@ -60,13 +60,9 @@ def test_files_are_stable_text(artifacts: list[build.Artifact]) -> None:
 
 def test_immutables_are_named_and_blank_in_the_code(artifacts: list[build.Artifact]) -> None:
     ledger = next(a for a in parsed(artifacts) if a["contractName"] == "RoundLedger")
-    assert set(ledger["immutableReferences"]) == {
-        "Federation._configHash",
-        "Federation._pool",
-        "Federation._registry",
-        "Federation._taskHash",
-        "Federation._token",
-    }
+    names = ["token", "registry", "court", "cap", "pool", "scorerPool", "maxPending"]
+    times = ["commitTime", "closeTime", "revealTime", "graceTime", "proposeTime", "window", "voteTime"]
+    assert set(ledger["immutableReferences"]) == {f"Federation._{name}" for name in names + times}
     code = bytes.fromhex(ledger["deployedBytecode"][2:])
     for places in ledger["immutableReferences"].values():
         for place in places:
@@ -76,7 +72,7 @@ def test_immutables_are_named_and_blank_in_the_code(artifacts: list[build.Artifa
 def test_storage_types_are_named_without_compiler_ids(artifacts: list[build.Artifact]) -> None:
     ledger = next(a for a in parsed(artifacts) if a["contractName"] == "RoundLedger")
     types = {slot["label"]: slot["type"] for slot in ledger["storageLayout"]["storage"]}
-    assert types["_rounds"] == "t_mapping(t_uint64,t_struct(Round)_storage)"
+    assert types["_records"] == "t_mapping(t_uint64,t_struct(Record)_storage)"
     assert set(types.values()) <= set(ledger["storageLayout"]["types"])
 
 

@@ -38,7 +38,7 @@ def test_the_other_contracts_are_found_from_the_ledger(federation: LocalFederati
 
 def test_what_was_deployed_is_what_is_read(federation: LocalFederation) -> None:
     client, config = federation.client, federation.config
-    assert client.timing() == Timing(60, 30, 60, 120, 50)
+    assert client.timing() == Timing(60, 30, 60, 10, 120, 50, 20)
     assert (client.config_hash(), client.task_hash()) == (config.sha256(), b"\x01" * 32)
     assert (client.pool(), client.token_cap(), client.minimum_stake()) == (config.pay.pool, config.pay.cap, config.stake.minimum)
     assert (client.token_symbol(), client.total_supply(), client.reserved()) == ("TEST", 0, 0)
@@ -63,6 +63,7 @@ def test_the_immutables_do_not_count_and_every_other_byte_does(federation: Local
     for name, address in (
         (ContractName.TOKEN, federation.deployment.token),
         (ContractName.REGISTRY, federation.deployment.registry),
+        (ContractName.COURT, federation.client.court_address),
         (ContractName.LEDGER, federation.deployment.ledger),
     ):
         artifact = load_artifact(name)
@@ -148,7 +149,7 @@ def test_rewards_tell_earned_from_pending_and_claimed_from_claimable(federation:
 def test_a_proposed_reward_is_pending(federation: LocalFederation) -> None:
     federation.join(0)
     federation.send("aggregator", federation.client.open_round(0, (bytes(32),), bytes(32)))
-    federation.send("aggregator", federation.client.close_round(1, bytes(32)))
+    federation.send("aggregator", federation.client.close_round(1, b"\x07" * 32))
     federation.propose(1, (10_000_000,))
     found = rewards_of(federation.client, 0)
     assert (found.earned, found.claimable, found.pending) == (0, 0, 1000 * COIN)

@@ -19,7 +19,7 @@ from protocol.founding import FoundingFile
 from tests.ledger.wire import BROADCAST, Killed, Wire, die
 from tests.support.chain import CONFIG, LocalChain, account, founding
 
-ALL = ("ContributionToken", "NodeRegistry", "RoundLedger")
+ALL = ("ContributionToken", "NodeRegistry", "Court", "RoundLedger")
 OPERATOR = account("operator")
 
 
@@ -40,15 +40,16 @@ def nonce_of(chain: LocalChain) -> int:
     return chain.web3.eth.get_transaction_count(OPERATOR.address)
 
 
-def test_three_contracts_that_name_each_other(chain: LocalChain, config: FederationConfig, tmp_path: Path) -> None:
+def test_four_contracts_that_name_each_other(chain: LocalChain, config: FederationConfig, tmp_path: Path) -> None:
     said: list[str] = []
     done = found_federation(tmp_path, chain.web3, maker(Wire(chain.url)), config, founding(config), said.append)
+    client = LedgerClient.open(chain.url, chain.chain_id, done.ledger)
     assert said == [
         f"creating ContributionToken at {done.token}",
         f"creating NodeRegistry at {done.registry}",
+        f"creating Court at {client.court_address}",
         f"creating RoundLedger at {done.ledger}",
     ]
-    client = LedgerClient.open(chain.url, chain.chain_id, done.ledger)
     assert (client.registry_address, client.token_address, done.chain_id) == (done.registry, done.token, chain.chain_id)
     assert done.block == client.block().number
     assert client.round(0).model_hash == b"\x02" * 32
@@ -62,7 +63,7 @@ def test_three_contracts_that_name_each_other(chain: LocalChain, config: Federat
 
 
 @pytest.mark.parametrize("point", ["before", "after"])
-@pytest.mark.parametrize("step", range(3), ids=ALL)
+@pytest.mark.parametrize("step", range(4), ids=ALL)
 def test_a_kill_at_any_step_is_healed_by_deploying_again(
     chain: LocalChain, config: FederationConfig, tmp_path: Path, step: int, point: str
 ) -> None:
@@ -82,7 +83,7 @@ def test_a_kill_at_any_step_is_healed_by_deploying_again(
         found(tmp_path, wire, config)
     assert not deployment_path(tmp_path, chain.chain_id).exists()
     done = found(tmp_path, Wire(chain.url), config)
-    assert nonce_of(chain) == 3, "nothing was created twice"
+    assert nonce_of(chain) == 4, "nothing was created twice"
     assert LedgerClient(chain.web3, done.ledger).token_address == done.token
 
 
@@ -90,7 +91,7 @@ def test_the_same_journal_gives_the_same_deployment(chain: LocalChain, config: F
     journal = MemoryJournal()
     first = deploy(chain.web3, Sender(chain.web3, OPERATOR, journal), config, founding(config))
     assert deploy(chain.web3, Sender(chain.web3, OPERATOR, journal), config, founding(config)) == first
-    assert nonce_of(chain) == 3
+    assert nonce_of(chain) == 4
 
 
 def test_another_transaction_in_between_starts_over(chain: LocalChain, config: FederationConfig) -> None:
@@ -106,7 +107,7 @@ def test_another_transaction_in_between_starts_over(chain: LocalChain, config: F
     sender = Sender(chain.web3, OPERATOR, journal)
     sender.submit("something else", Call(account("stranger").address, b"", 1, "pay"))
     done = deploy(chain.web3, sender, config, founding(config))
-    assert nonce_of(chain) == 6, "token and registry of the first attempt, the payment, and a whole second attempt"
+    assert nonce_of(chain) == 7, "token and registry of the first attempt, the payment, and a whole second attempt"
     assert LedgerClient(chain.web3, done.ledger).registry_address == done.registry
 
 
@@ -114,7 +115,7 @@ def test_a_living_federation_is_not_replaced(chain: LocalChain, config: Federati
     done = found(tmp_path, Wire(chain.url), config)
     with pytest.raises(DeploymentExists) as refused:
         found(tmp_path, Wire(chain.url), config)
-    assert (refused.value.ledger, nonce_of(chain)) == (done.ledger, 3)
+    assert (refused.value.ledger, nonce_of(chain)) == (done.ledger, 4)
     assert read_deployment(deployment_path(tmp_path, chain.chain_id)) == done
 
 

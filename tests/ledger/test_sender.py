@@ -152,7 +152,7 @@ def test_a_transaction_that_fails_on_the_chain_says_why_every_time(federation: L
     wire.before[BROADCAST] = lambda: federation.chain.advance_to(client.round(1).deadline)
     for _ in range(2):
         with pytest.raises(Reverted) as refused:
-            sender.submit("close", client.close_round(1, bytes(32)))
+            sender.submit("close", client.close_round(1, b"\x07" * 32))
         assert (refused.value.name, refused.value.arguments) == ("WrongState", (1, RoundState.VOID))
         (entry,) = journal.entries("close")
         assert refused.value.tx_hash == entry.tx_hash

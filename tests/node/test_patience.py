@@ -15,8 +15,11 @@ def rounds(commit: int, reveal: int) -> RoundsSection:
         commit_seconds=commit,
         close_seconds=1,
         reveal_seconds=reveal,
+        grace_seconds=1,
         propose_seconds=1,
         window_seconds=1,
+        vote_seconds=1,
+        maximum_pending=1,
         body_bytes=1,
     )
 

@@ -122,6 +122,7 @@ def document() -> dict[str, Any]:
             "utility_all": str(story.UTILITY_ALL),
             "z_thousandths": story.Z_THOUSANDTHS,
             "denominator": str(story.DENOMINATOR),
+            "tolerances": story.TOLERANCES,
             "code_version": story.CODE_VERSION,
             "root": story.EVIDENCE_ROOT,
         },

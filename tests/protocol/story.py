@@ -47,8 +47,11 @@ minimum_commits = 2
 commit_seconds = 60
 close_seconds = 30
 reveal_seconds = 60
+grace_seconds = 15
 propose_seconds = 120
 window_seconds = 60
+vote_seconds = 45
+maximum_pending = 3
 body_bytes = 16777216
 
 [gate]
@@ -82,10 +85,17 @@ token_name = "Fairshare Digits"
 token_symbol = "FSD"
 cap = "1000000"
 pool = "1000"
+scorer_pool = "0.5"
 z = "0.5"
 
 [stake]
 minimum = "0.01"
+aggregator_bond = "0.1"
+scorer_bond = "0.05"
+dispute_bond = "0.02"
+proof_fee = "0"
+open_fee = "0.001"
+open_samples = 500
 unbonding_seconds = 3600
 
 [tolerance]
@@ -123,6 +133,7 @@ CONFIG_ROWS: list[tuple[str, int | str]] = [
     ("gate.weight_utility", 300),
     ("pay.cap", 1_000_000_000_000_000_000_000_000),
     ("pay.pool", 1_000_000_000_000_000_000_000),
+    ("pay.scorer_pool", 500_000_000_000_000_000),
     ("pay.token_name", "Fairshare Digits"),
     ("pay.token_symbol", "FSD"),
     ("pay.z", 500),
@@ -135,11 +146,20 @@ CONFIG_ROWS: list[tuple[str, int | str]] = [
     ("rounds.body_bytes", 16_777_216),
     ("rounds.close_seconds", 30),
     ("rounds.commit_seconds", 60),
+    ("rounds.grace_seconds", 15),
+    ("rounds.maximum_pending", 3),
     ("rounds.minimum_commits", 2),
     ("rounds.propose_seconds", 120),
     ("rounds.reveal_seconds", 60),
+    ("rounds.vote_seconds", 45),
     ("rounds.window_seconds", 60),
+    ("stake.aggregator_bond", 100_000_000_000_000_000),
+    ("stake.dispute_bond", 20_000_000_000_000_000),
     ("stake.minimum", 10_000_000_000_000_000),
+    ("stake.open_fee", 1_000_000_000_000_000),
+    ("stake.open_samples", 500),
+    ("stake.proof_fee", 0),
+    ("stake.scorer_bond", 50_000_000_000_000_000),
     ("stake.unbonding_seconds", 3_600),
     ("tolerance.contribution", 2048),
     ("tolerance.standard_error", 1024),
@@ -171,6 +191,7 @@ TYPES = {
     "attestation": "Attestation(uint64 round,bytes32 seed,bytes32 evidenceRoot,bytes32 scoresHash,bytes32 modelHash)",
     "request": "Request(string method,string path,bytes32 bodyHash,bytes32 nonce,uint40 deadline)",
     "invitation": "Invitation(address owner,uint32 maxSamples,bytes32 nonce,uint40 deadline)",
+    "expulsion": "Expulsion(uint64 round,uint32 node)",
 }
 
 
@@ -274,6 +295,7 @@ UPDATE_ROOT = ROOTS[list(LEAVES).index("UPDATE")]
 CLOSE_BLOCK_HASH = stand_in("the close block")
 SEED = keccak(FEDERATION + word(ROUND) + UPDATE_ROOT + CLOSE_BLOCK_HASH)
 
+TOLERANCES = [16, 64, 1024, 2048]
 UTILITY_EMPTY, UTILITY_ALL, DENOMINATOR, CODE_VERSION = -(1 << 70), 1 << 71, 6, stand_in("code version")
 EVIDENCE_ROOT = keccak(
     word(2)
@@ -287,6 +309,7 @@ EVIDENCE_ROOT = keccak(
     + word(UTILITY_ALL)
     + word(Z_THOUSANDTHS)
     + word(DENOMINATOR)
+    + b"".join(map(word, TOLERANCES))
     + CODE_VERSION
 )
 
@@ -300,4 +323,5 @@ MESSAGES: dict[str, tuple[str, list[Any]]] = {
         ["GET", "/v1/rounds/7/evidence?name=Größe", sha256(b""), stand_in("nonce"), 1_800_000_000],
     ),
     "invitation": ("operator", [by_hand.address(key("owner")), 1000, stand_in("invitation"), (1 << 40) - 1]),
+    "expulsion": ("scorer", [ROUND, 5]),
 }

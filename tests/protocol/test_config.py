@@ -32,7 +32,7 @@ def test_the_story_is_read_and_scaled():
     assert config.pay.pool == 1000 * 10**18
     assert config.gate.norm_multiple == 10_000
     assert config.pay.z == 500
-    assert config.round_seconds == 330
+    assert config.round_seconds == 60 + 30 + 60 + 15 + 120 + 60 + 3 * 45
 
 
 @given(st.permutations(list(TABLES)), st.randoms(use_true_random=False))
@@ -44,9 +44,10 @@ def test_the_hash_does_not_depend_on_order_or_comments(order, random):
 
 def test_the_hash_does_not_depend_on_the_spelling_of_values():
     text = story.CONFIG.replace('"0.05"', '"0.050"').replace('"10"', '"10.000"').replace("= 32", "= 0x20")
-    inline = text.replace('[stake]\nminimum = "0.01"\nunbonding_seconds = 3600', "").replace(
-        "# The federation of the test vectors.", "stake = { unbonding_seconds = 3_600, minimum = '0.01' }"
-    )
+    head, table = text.split("[stake]\n")
+    rows, tail = table.split("\n\n", 1)
+    spelled = rows.replace("3600", "3_600").replace('"', "'")
+    inline = f"stake = {{ {', '.join(reversed(spelled.splitlines()))} }}\n{head}{tail}"
     assert inline.count("stake") == 1
     assert parse_config(inline).sha256() == parse_config(story.CONFIG).sha256()
 
@@ -58,6 +59,8 @@ def test_every_value_is_hashed(table: str, key: str):
         other: object = "adam"
     elif key in ("cap", "pool"):
         other = "2000"
+    elif key == "proof_fee":
+        other = "0.001"
     elif isinstance(found, str) and found[0].isdigit():
         other = {"norm_multiple": "1.125", "reject": "6.125", "expel": "30.125"}.get(key, "0.125")
     else:
@@ -139,7 +142,9 @@ def test_no_number_is_a_float_or_a_boolean(table: str, key: str):
         ("pay", "pool", "0", "greater than 0"),
         ("pay", "pool", "1000001", "above pay.cap"),
         ("stake", "minimum", "0", "greater than 0"),
-        ("stake", "unbonding_seconds", 660, "above 660, twice all the times"),
+        ("stake", "proof_fee", "0.0051", "above half of the least deposit"),
+        ("rounds", "maximum_pending", 256, "less than or equal to 255"),
+        ("stake", "unbonding_seconds", 1920, "above 1920: all the times"),
         ("tolerance", "utility", -1, "greater than or equal to 0"),
     ],
 )
@@ -149,9 +154,10 @@ def test_what_is_wrong_is_said(table: str, key: str, value: object, said: str):
 
 
 def test_the_limits_themselves_are_allowed():
-    assert parse_config(changed("stake", "unbonding_seconds", 661)).stake.unbonding_seconds == 661
+    assert parse_config(changed("stake", "unbonding_seconds", 1921)).stake.unbonding_seconds == 1921
     assert parse_config(changed("pay", "pool", "0.00000000001")).pay.pool == 10_000_000
-    assert parse_config(changed("pay", "pool", "1000000")).pay.pool == parse_config(story.CONFIG).pay.cap
+    assert parse_config(changed("pay", "pool", "999999.5")).pay.pool == parse_config(story.CONFIG).pay.cap - 5 * 10**17
+    assert parse_config(changed("stake", "proof_fee", "0.005")).stake.proof_fee == 5 * 10**15
     assert parse_config(changed("pay", "cap", "100000000000000000000.000000000000000001")).pay.cap == 10**38 + 1
 
 

@@ -46,6 +46,7 @@ def evidence_of(leaves: tuple[Leaf, ...]) -> Evidence:
         utility_all=story.UTILITY_ALL,
         z_thousandths=story.Z_THOUSANDTHS,
         denominator=story.DENOMINATOR,
+        tolerances=tuple(story.TOLERANCES),
         code_version=story.CODE_VERSION,
     )
     return Evidence(header, leaves)
@@ -152,6 +153,7 @@ def test_a_changed_total_is_noticed():
         {"utility_all": -1},
         {"z_thousandths": 0},
         {"denominator": 7},
+        {"tolerances": (16, 64, 1024, 2049)},
         {"code_version": bytes(32)},
     ],
     ids=lambda change: next(iter(change)),

@@ -12,7 +12,7 @@ from protocol.evidence import LEAF_KINDS, Evidence, Header, Kind, Leaf, subtree_
 from protocol.inputs import PROTOCOL_VERSION, BoundInputs, round_seed, shards_hash
 from protocol.parameters import encode_parameters, layout_of, model_hash, read_parameters
 from protocol.trees import SumNode
-from protocol.typed_data import Attestation, Domain, Invitation, Receipt, Request, TypedMessage, Update
+from protocol.typed_data import Attestation, Domain, Expulsion, Invitation, Receipt, Request, TypedMessage, Update
 from protocol.update import body_hash, check_opening, commitment
 from tests.protocol import make_vectors
 
@@ -24,6 +24,7 @@ MESSAGES: dict[str, type[TypedMessage]] = {
     "attestation": Attestation,
     "request": Request,
     "invitation": Invitation,
+    "expulsion": Expulsion,
 }
 
 
@@ -167,6 +168,7 @@ def test_evidence_root():
         utility_all=int(vector["utility_all"]),
         z_thousandths=vector["z_thousandths"],
         denominator=int(vector["denominator"]),
+        tolerances=tuple(vector["tolerances"]),
         code_version=unhex(vector["code_version"]),
     )
     assert header.root() == unhex(vector["root"])

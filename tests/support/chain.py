@@ -13,7 +13,7 @@ invitations, deploys), "aggregator", "scorer", "stranger", "owner 0" to "owner 1
         node = federation.join(0)                                  # owner 0 joins with signer 0; gives the index
         federation.send("aggregator", federation.client.open_round(0, (bytes(32),), bytes(32)))
         federation.chain.advance(60)                               # nothing but this and blocks (a second each) moves the clock
-        federation.send("aggregator", federation.client.close_round(1, bytes(32)))
+        federation.send("aggregator", federation.client.close_round(1, b"\x07" * 32))
         federation.propose(1, (6_000_000, 4_000_000))              # attested by the scorer
         federation.chain.advance(federation.config.rounds.window_seconds)
         assert federation.client.round(1).state is RoundState.FINAL
@@ -83,8 +83,11 @@ minimum_commits = 2
 commit_seconds = 60
 close_seconds = 30
 reveal_seconds = 60
+grace_seconds = 10
 propose_seconds = 120
 window_seconds = 50
+vote_seconds = 20
+maximum_pending = 1
 body_bytes = 1000000
 
 [gate]
@@ -118,10 +121,17 @@ token_name = "Test Token"
 token_symbol = "TEST"
 cap = "3500"
 pool = "1000"
+scorer_pool = "0"
 z = "0"
 
 [stake]
 minimum = "0.5"
+aggregator_bond = "3"
+scorer_bond = "2"
+dispute_bond = "1"
+proof_fee = "0.1"
+open_fee = "0.2"
+open_samples = 0
 unbonding_seconds = 1000
 
 [tolerance]

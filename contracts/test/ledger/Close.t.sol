@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
 import {BaseTest} from "../utils/BaseTest.sol";
 
 // close, abandon
-// ├── by no aggregator, or by one whose role was revoked: reverts
+// ├── by anybody but the round's aggregator: reverts
+// ├── close with no root, or with another number of commitments on chain: reverts
 // ├── a round that is not Open (any more): reverts
 // ├── close: binds the updates and the block whose hash becomes the seed
 // └── abandon: Void at once
@@ -35,24 +35,38 @@ contract CloseTest is BaseTest {
 
     function test_byNoAggregator() public {
         uint64 round = _open();
-        bytes32 role = ledger.AGGREGATOR_ROLE();
-        vm.prank(ADMIN);
-        ledger.revokeRole(role, AGGREGATOR);
-        address[2] memory others = [STRANGER, AGGREGATOR];
+        address[3] memory others = [STRANGER, ADMIN, GUARDIAN];
         for (uint256 i; i < others.length; ++i) {
-            bytes memory reason =
-                abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, others[i], role);
+            bytes memory reason = abi.encodeWithSelector(IRoundLedger.NotTheAggregator.selector, others[i], AGGREGATOR);
             vm.startPrank(others[i]);
             vm.expectRevert(reason);
-            ledger.close(round, UPDATE_ROOT);
+            ledger.close(round, UPDATE_ROOT, 0);
             vm.expectRevert(reason);
             ledger.abandon(round);
             vm.stopPrank();
         }
     }
 
+    function test_close_withoutRoot() public {
+        uint64 round = _open();
+        vm.expectRevert(IRoundLedger.NoRoot.selector);
+        vm.prank(AGGREGATOR);
+        ledger.close(round, 0, 0);
+    }
+
+    function test_close_earlyIsNoted() public {
+        uint64 early = _open();
+        vm.warp(vm.getBlockTimestamp() + COMMIT_TIME - 1);
+        _close(early);
+        vm.assertTrue(ledger.roundOf(early).closedEarly);
+        _wait(PROPOSE_DEADLINE);
+        uint64 inTime = _open();
+        vm.warp(vm.getBlockTimestamp() + COMMIT_TIME);
+        _close(inTime);
+        vm.assertFalse(ledger.roundOf(inTime).closedEarly);
+    }
+
     function test_inAnyOtherState() public {
-        _bothRefused(0, IRoundLedger.State.Final);
         _bothRefused(1, IRoundLedger.State.None);
         uint64 round = _openAndClose();
         _bothRefused(round, IRoundLedger.State.Closed);
@@ -67,7 +81,7 @@ contract CloseTest is BaseTest {
         bytes memory reason = abi.encodeWithSelector(IRoundLedger.WrongState.selector, round, state);
         vm.startPrank(AGGREGATOR);
         vm.expectRevert(reason);
-        ledger.close(round, UPDATE_ROOT);
+        ledger.close(round, UPDATE_ROOT, 0);
         vm.expectRevert(reason);
         ledger.abandon(round);
         vm.stopPrank();

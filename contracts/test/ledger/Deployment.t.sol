@@ -4,15 +4,19 @@ pragma solidity 0.8.37;
 import {ContributionToken} from "../../ContributionToken.sol";
 import {NodeRegistry} from "../../NodeRegistry.sol";
 import {RoundLedger} from "../../RoundLedger.sol";
+import {Court} from "../../Court.sol";
+import {ICourt} from "../../interfaces/ICourt.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
 import {TypedData} from "../../libraries/TypedData.sol";
 import {BaseTest} from "../utils/BaseTest.sol";
 
 // constructor
-// ├── token or registry names another ledger: reverts
+// ├── token, registry or court names another ledger, or registry and court do not name each other: reverts
 // ├── pool zero or no multiple of SCORE_TOTAL: reverts
 // ├── a timing zero: reverts
-// ├── unbonding not longer than twice all timings: reverts
+// ├── no round, or more than 255, could be pending: reverts
+// ├── the cap does not fit 128 bits: reverts
+// ├── unbonding not longer than all timings of one round more than can be pending: reverts
 // └── otherwise: round 0 is Final with the genesis model, the roles are granted
 contract LedgerDeploymentTest is BaseTest {
     function test_settings() public view {
@@ -26,9 +30,18 @@ contract LedgerDeploymentTest is BaseTest {
         vm.assertEq(ledger.timing().commitTime, 100);
         vm.assertEq(ledger.timing().closeTime, 50);
         vm.assertEq(ledger.timing().revealTime, 200);
+        vm.assertEq(ledger.timing().graceTime, 30);
         vm.assertEq(ledger.timing().proposeTime, 50);
         vm.assertEq(ledger.timing().window, 100);
-        vm.assertTrue(ledger.hasRole(ledger.AGGREGATOR_ROLE(), AGGREGATOR));
+        vm.assertEq(ledger.timing().voteTime, 40);
+        vm.assertEq(ledger.scorerPool(), SCORER_POOL);
+        vm.assertEq(ledger.maxPending(), MAX_PENDING);
+        vm.assertEq(ledger.court(), address(court));
+        vm.assertEq(court.ledger(), address(ledger));
+        vm.assertEq(court.registry(), address(registry));
+        vm.assertEq(court.disputeBond(), DISPUTE_BOND);
+        vm.assertFalse(ledger.paused());
+        vm.assertTrue(ledger.hasRole(ledger.GUARDIAN_ROLE(), GUARDIAN));
         vm.assertTrue(ledger.hasRole(ledger.OPERATOR_ROLE(), vm.addr(OPERATOR_KEY)));
         vm.assertEq(ledger.defaultAdmin(), ADMIN);
         vm.assertEq(ledger.defaultAdminDelay(), 1 days);
@@ -53,8 +66,8 @@ contract LedgerDeploymentTest is BaseTest {
         vm.assertTrue(here != ledger.federation());
     }
 
-    function test_namedByAnotherLedger() public {
-        IRoundLedger.Config memory config = _config(address(token), address(registry));
+    function test_namedByOthers() public {
+        IRoundLedger.Config memory config = _config(address(token), address(registry), address(court));
         vm.expectRevert(abi.encodeWithSelector(IRoundLedger.WrongLedger.selector, address(token), address(ledger)));
         new RoundLedger(config);
 
@@ -62,45 +75,97 @@ contract LedgerDeploymentTest is BaseTest {
         config.token = address(new ContributionToken("", "", CAP, next));
         vm.expectRevert(abi.encodeWithSelector(IRoundLedger.WrongLedger.selector, address(registry), address(ledger)));
         new RoundLedger(config);
+
+        next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 2);
+        config.token = address(new ContributionToken("", "", CAP, next));
+        config.registry = address(_newRegistry(next, STRANGER, _scorers(1)));
+        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.WrongLedger.selector, address(court), address(ledger)));
+        new RoundLedger(config);
+    }
+
+    function test_registryAndCourtNameOthers() public {
+        address next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 3);
+        IRoundLedger.Config memory config = _config(
+            address(new ContributionToken("", "", CAP, next)),
+            address(_newRegistry(next, STRANGER, _scorers(1))),
+            address(new Court(next, STRANGER, 1))
+        );
+        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.WrongCourt.selector, config.registry, STRANGER));
+        new RoundLedger(config);
+
+        next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 3);
+        config.token = address(new ContributionToken("", "", CAP, next));
+        config.court = address(new Court(next, STRANGER, 1));
+        config.registry = address(_newRegistry(next, config.court, _scorers(1)));
+        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.WrongRegistry.selector, config.court, STRANGER));
+        new RoundLedger(config);
     }
 
     function testFuzz_pool(uint256 pool) public {
         vm.assume(pool == 0 || pool % SCORES != 0);
-        _refused(pool, _timing(), UNBONDING, abi.encodeWithSelector(IRoundLedger.BadPool.selector, pool, SCORES));
+        IRoundLedger.Config memory config = _valid();
+        config.pool = pool;
+        _refused(config, UNBONDING, CAP, abi.encodeWithSelector(IRoundLedger.BadPool.selector, pool, SCORES));
+    }
+
+    function test_maxPending() public {
+        uint256[2] memory bad = [uint256(0), 256];
+        for (uint256 i; i < bad.length; ++i) {
+            IRoundLedger.Config memory config = _valid();
+            config.maxPending = bad[i];
+            _refused(config, UNBONDING, CAP, abi.encodeWithSelector(IRoundLedger.BadMaxPending.selector, bad[i]));
+        }
+    }
+
+    function test_cap() public {
+        uint256 cap = uint256(type(uint128).max) + 1;
+        _refused(_valid(), UNBONDING, cap, abi.encodeWithSelector(IRoundLedger.CapTooLarge.selector, cap));
     }
 
     function test_timing_zero() public {
-        bytes memory reason = abi.encodeWithSelector(IRoundLedger.ZeroTiming.selector);
-        _refused(POOL, IRoundLedger.Timing(0, 1, 1, 1, 1), UNBONDING, reason);
-        _refused(POOL, IRoundLedger.Timing(1, 0, 1, 1, 1), UNBONDING, reason);
-        _refused(POOL, IRoundLedger.Timing(1, 1, 0, 1, 1), UNBONDING, reason);
-        _refused(POOL, IRoundLedger.Timing(1, 1, 1, 0, 1), UNBONDING, reason);
-        _refused(POOL, IRoundLedger.Timing(1, 1, 1, 1, 0), UNBONDING, reason);
+        for (uint256 i; i < 7; ++i) {
+            uint40[7] memory t = [uint40(1), 1, 1, 1, 1, 1, 1];
+            t[i] = 0;
+            IRoundLedger.Config memory config = _valid();
+            config.timing = IRoundLedger.Timing(t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
+            _refused(config, UNBONDING, CAP, abi.encodeWithSelector(IRoundLedger.ZeroTiming.selector));
+        }
     }
 
     function test_timing_longerThanUnbonding() public {
-        _refused(POOL, _timing(), 1000, abi.encodeWithSelector(IRoundLedger.UnbondingTooShort.selector, 1000, 1000));
-        uint40 most = type(uint40).max;
-        uint256 minimum = 10 * uint256(most);
+        uint40 minimum = UNBONDING - 1;
         _refused(
-            POOL,
-            IRoundLedger.Timing(most, most, most, most, most),
-            most,
-            abi.encodeWithSelector(IRoundLedger.UnbondingTooShort.selector, most, minimum)
+            _valid(),
+            minimum,
+            CAP,
+            abi.encodeWithSelector(IRoundLedger.UnbondingTooShort.selector, minimum, uint256(minimum))
         );
+        uint40 most = type(uint40).max;
+        IRoundLedger.Config memory config = _valid();
+        config.maxPending = 255;
+        config.timing = IRoundLedger.Timing(most, most, most, most, most, most, most);
+        uint256 all = 256 * 9 * uint256(most);
+        _refused(config, most, CAP, abi.encodeWithSelector(IRoundLedger.UnbondingTooShort.selector, most, all));
     }
 
-    function _timing() private pure returns (IRoundLedger.Timing memory) {
-        return _config(address(0), address(0)).timing;
+    function test_noDisputeBond() public {
+        vm.expectRevert(abi.encodeWithSelector(ICourt.NoDisputeBond.selector));
+        new Court(address(ledger), address(registry), 0);
     }
 
-    function _refused(uint256 pool, IRoundLedger.Timing memory timing, uint40 unbonding, bytes memory reason) private {
-        (address tokenAddress, address registryAddress, address ledgerAddress) = _addresses();
-        IRoundLedger.Config memory config = _config(tokenAddress, registryAddress);
-        config.pool = pool;
-        config.timing = timing;
-        new ContributionToken("", "", CAP, ledgerAddress);
-        new NodeRegistry(ledgerAddress, STAKE, unbonding, _scorers(1));
+    function _valid() private pure returns (IRoundLedger.Config memory) {
+        return _config(address(0), address(0), address(0));
+    }
+
+    function _refused(IRoundLedger.Config memory config, uint40 unbonding, uint256 cap, bytes memory reason) private {
+        address ledgerAddress;
+        (config.token, config.registry, config.court, ledgerAddress) = _addresses();
+        new ContributionToken("", "", cap, ledgerAddress);
+        vm.deal(address(this), AGGREGATOR_BOND + SCORER_BOND);
+        new NodeRegistry{value: AGGREGATOR_BOND + SCORER_BOND}(
+            ledgerAddress, config.court, unbonding, _amounts(), 0, AGGREGATOR, _scorers(1)
+        );
+        new Court(ledgerAddress, config.registry, DISPUTE_BOND);
         vm.expectRevert(reason);
         new RoundLedger(config);
     }

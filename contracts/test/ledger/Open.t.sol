@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
+import {IBondRegistry} from "../../interfaces/IBondRegistry.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
 import {BaseTest} from "../utils/BaseTest.sol";
 
 // open
-// ├── by no aggregator, the admin included: reverts
-// ├── the last round is Open, Closed or Proposed: reverts
-// ├── the last round is Final: it is the only parent
-// ├── the last rounds are Void: the latest Final round is the only parent
+// ├── by anybody but the aggregator, the admin included: reverts
+// ├── the last round is Open or Closed: reverts
+// ├── as many rounds are pending as may be: reverts
+// ├── the last round has an outcome: it is the only parent
+// ├── the last rounds are Void: the last that is not is the only parent
 // ├── the cap holds no further pool: reverts, until one is released
 // └── otherwise: bound to everything, the pool reserved
 contract OpenTest is BaseTest {
@@ -19,12 +20,9 @@ contract OpenTest is BaseTest {
     }
 
     function test_byNoAggregator() public {
-        bytes32 role = ledger.AGGREGATOR_ROLE();
-        address[2] memory others = [STRANGER, ADMIN];
+        address[3] memory others = [STRANGER, ADMIN, GUARDIAN];
         for (uint256 i; i < others.length; ++i) {
-            vm.expectRevert(
-                abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, others[i], role)
-            );
+            vm.expectRevert(abi.encodeWithSelector(IBondRegistry.NotTheAggregator.selector, others[i], AGGREGATOR));
             vm.prank(others[i]);
             ledger.open(0, SHARDS, ROOT_SET);
         }
@@ -60,7 +58,7 @@ contract OpenTest is BaseTest {
         vm.assertEq(r.deadline, deadline);
         vm.assertEq(r.nodeCount, 3);
         vm.assertEq(ledger.lastRound(), 1);
-        vm.assertEq(ledger.reserved(), POOL);
+        vm.assertEq(ledger.reserved(), RESERVED);
         _stateIs(2, IRoundLedger.State.None);
     }
 
@@ -88,11 +86,24 @@ contract OpenTest is BaseTest {
         _mine(1);
         _undecided(round, IRoundLedger.State.Closed);
         _propose(round, "");
-        _undecided(round, IRoundLedger.State.Proposed);
         vm.assertEq(ledger.latestFinal(), 0);
-        _wait(WINDOW);
-        vm.assertEq(ledger.latestFinal(), round);
+        vm.assertEq(ledger.tip(), round);
         vm.assertEq(_open(), round + 1);
+    }
+
+    function test_pending() public {
+        uint64 first = _openAndClose();
+        _propose(first, "");
+        uint64 second = _openAndClose();
+        _propose(second, "");
+        vm.assertEq(ledger.roundOf(second).parent, first);
+        vm.assertEq(ledger.roundOf(second).ancestor, 0);
+        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.TooManyPending.selector, MAX_PENDING, MAX_PENDING));
+        _openWith(second);
+        _wait(WINDOW);
+        vm.assertEq(ledger.latestFinal(), second);
+        uint64 third = _open();
+        vm.assertEq(ledger.roundOf(third).ancestor, second);
     }
 
     function _undecided(uint64 round, IRoundLedger.State state) private {
@@ -123,7 +134,7 @@ contract OpenTest is BaseTest {
             _settle("");
         }
         uint64 parent = ledger.latestFinal();
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.CapReached.selector, CAP, POOL, CAP));
+        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.CapReached.selector, CAP, RESERVED, CAP));
         _openWith(parent);
         ledger.release(first);
         _openWith(parent);

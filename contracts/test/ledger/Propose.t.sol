@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {INodeRegistry} from "../../interfaces/INodeRegistry.sol";
+import {IBondRegistry} from "../../interfaces/IBondRegistry.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
 import {ScoreVector} from "../../libraries/ScoreVector.sol";
 import {TypedData} from "../../libraries/TypedData.sol";
@@ -45,7 +45,7 @@ contract ProposeTest is BaseTest {
     /// @dev The bitmap of the first `count` scorers by address.
     function _bitmap(uint256 count) private view returns (uint256 bitmap) {
         for (uint256 i; i < count; ++i) {
-            bitmap |= uint256(1) << registry.scorerIndex(vm.addr(_scorerKey(i)));
+            bitmap |= uint256(1) << registry.scorerIndexAt(round, vm.addr(_scorerKey(i)));
         }
     }
 
@@ -129,7 +129,7 @@ contract ProposeTest is BaseTest {
     function test_attestations_fewerThanTheQuorum() public {
         for (uint256 count; count < QUORUM; ++count) {
             bytes[] memory attestations = _attest(round, _proposal(scores), count);
-            _refused(scores, attestations, abi.encodeWithSelector(IRoundLedger.QuorumMissed.selector, count, QUORUM));
+            _refused(scores, attestations, abi.encodeWithSelector(IBondRegistry.QuorumMissed.selector, count, QUORUM));
         }
     }
 
@@ -143,7 +143,7 @@ contract ProposeTest is BaseTest {
         bytes[] memory attestations = _attested();
         attestations[2] = attestations[1];
         address twice = vm.addr(_scorerKey(1));
-        _refused(scores, attestations, abi.encodeWithSelector(IRoundLedger.AttestationsUnsorted.selector, twice, twice));
+        _refused(scores, attestations, abi.encodeWithSelector(IBondRegistry.SignersUnsorted.selector, twice, twice));
     }
 
     function test_attestations_outOfOrder() public {
@@ -153,7 +153,7 @@ contract ProposeTest is BaseTest {
             scores,
             attestations,
             abi.encodeWithSelector(
-                IRoundLedger.AttestationsUnsorted.selector, vm.addr(_scorerKey(1)), vm.addr(_scorerKey(0))
+                IBondRegistry.SignersUnsorted.selector, vm.addr(_scorerKey(1)), vm.addr(_scorerKey(0))
             )
         );
     }
@@ -166,7 +166,7 @@ contract ProposeTest is BaseTest {
         );
         // The first place, where any address is in order.
         attestations[0] = _sign(0xbad, structHash);
-        _refused(scores, attestations, abi.encodeWithSelector(INodeRegistry.NotAScorer.selector, vm.addr(0xbad)));
+        _refused(scores, attestations, abi.encodeWithSelector(IBondRegistry.NotAScorer.selector, vm.addr(0xbad)));
     }
 
     /// @dev A signature of anything else recovers to some other address.
@@ -189,8 +189,8 @@ contract ProposeTest is BaseTest {
             address(ledger).call(abi.encodeCall(ledger.propose, (round, proposal, attestations)));
         vm.assertFalse(success);
         vm.assertTrue(
-            bytes4(reason) == INodeRegistry.NotAScorer.selector
-                || bytes4(reason) == IRoundLedger.AttestationsUnsorted.selector
+            bytes4(reason) == IBondRegistry.NotAScorer.selector
+                || bytes4(reason) == IBondRegistry.SignersUnsorted.selector
         );
     }
 
@@ -200,7 +200,7 @@ contract ProposeTest is BaseTest {
         _wait(WINDOW);
         round = _openAndClose();
         IRoundLedger.Proposal memory proposal = _proposal(scores);
-        vm.expectPartialRevert(INodeRegistry.NotAScorer.selector);
+        vm.expectPartialRevert(IBondRegistry.NotAScorer.selector);
         ledger.propose(round, proposal, attestations);
     }
 

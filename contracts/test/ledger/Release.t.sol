@@ -18,13 +18,13 @@ contract ReleaseTest is BaseTest {
     function _releasedOnce(uint64 round) private {
         uint256 before = ledger.reserved();
         vm.expectEmit();
-        emit IRoundLedger.ReservationReleased(round, POOL);
+        emit IRoundLedger.ReservationReleased(round, RESERVED);
         vm.prank(STRANGER);
         ledger.release(round);
-        vm.assertEq(ledger.reserved(), before - POOL);
+        vm.assertEq(ledger.reserved(), before - RESERVED);
         vm.assertTrue(ledger.roundOf(round).released);
         _refused(round);
-        vm.assertEq(ledger.reserved(), before - POOL);
+        vm.assertEq(ledger.reserved(), before - RESERVED);
     }
 
     function test_genesisAndUnopened() public {
@@ -53,7 +53,7 @@ contract ReleaseTest is BaseTest {
         uint64 abandoned = _open();
         vm.prank(AGGREGATOR);
         ledger.abandon(abandoned);
-        vm.assertEq(ledger.reserved(), 3 * POOL);
+        vm.assertEq(ledger.reserved(), 3 * RESERVED);
         _releasedOnce(openTooLong);
         _releasedOnce(closedTooLong);
         _releasedOnce(abandoned);

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {BondRegistry} from "../../BondRegistry.sol";
 import {NodeRegistry} from "../../NodeRegistry.sol";
 import {INodeRegistry} from "../../interfaces/INodeRegistry.sol";
 import {TypedData} from "../../libraries/TypedData.sol";
@@ -65,7 +66,7 @@ contract JoinTest is BaseTest {
         vm.assertEq(registry.payoutOf(0), _payout(0));
         vm.assertEq(registry.indexOf(_owner(0)), 0);
         vm.assertEq(registry.nodeCount(), 1);
-        vm.assertEq(address(registry).balance, 2 * STAKE);
+        vm.assertEq(address(registry).balance, BONDS + 2 * STAKE);
         vm.assertTrue(registry.invitationUsed(invitation.nonce));
         vm.assertEq(_join(1), 1);
     }
@@ -258,7 +259,9 @@ contract JoinTest is BaseTest {
     }
 
     function test_withoutMinimumStake_aNodeJoinsOnce() public {
-        NodeRegistry free = new NodeRegistry(address(ledger), 0, UNBONDING, _scorers(1));
+        BondRegistry.Amounts memory nothing;
+        NodeRegistry free =
+            new NodeRegistry(address(ledger), address(court), UNBONDING, nothing, 0, AGGREGATOR, _scorers(1));
         vm.prank(_owner(0));
         free.join(_key(0), _payout(0), invitation, signature);
         TypedData.Invitation memory second = _invitation(_owner(0), 100);

@@ -60,7 +60,7 @@ contract WithdrawTest is BaseTest {
         vm.prank(STRANGER);
         registry.withdraw(0);
         vm.assertEq(_owner(0).balance, STAKE);
-        vm.assertEq(address(registry).balance, 0);
+        vm.assertEq(address(registry).balance, BONDS + 0);
         vm.assertEq(registry.nodeOf(0).stake, 0);
 
         vm.expectRevert(abi.encodeWithSelector(INodeRegistry.NotLeaving.selector, 0));
@@ -75,7 +75,7 @@ contract WithdrawTest is BaseTest {
         _wait(UNBONDING);
         vm.expectRevert(abi.encodeWithSelector(INodeRegistry.NotLeaving.selector, 0));
         registry.withdraw(0);
-        vm.assertEq(address(registry).balance, 2 * STAKE);
+        vm.assertEq(address(registry).balance, BONDS + 2 * STAKE);
         vm.assertEq(registry.nodeOf(0).stake, STAKE);
         vm.assertEq(hostile.calls(), 0);
     }

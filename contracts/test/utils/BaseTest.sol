@@ -2,7 +2,9 @@
 pragma solidity 0.8.37;
 
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {BondRegistry} from "../../BondRegistry.sol";
 import {ContributionToken} from "../../ContributionToken.sol";
+import {Court} from "../../Court.sol";
 import {NodeRegistry} from "../../NodeRegistry.sol";
 import {RoundLedger} from "../../RoundLedger.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
@@ -13,16 +15,28 @@ import {Test} from "./Test.sol";
 abstract contract BaseTest is Test {
     uint256 internal constant SCORES = 10_000_000;
     uint256 internal constant POOL = 1000e18;
-    uint256 internal constant CAP = 4 * POOL;
     uint256 internal constant STAKE = 1 ether;
-    uint40 internal constant UNBONDING = 1001;
+    uint256 internal constant SCORER_POOL = 3e18;
+    uint256 internal constant RESERVED = POOL + SCORER_POOL;
+    uint256 internal constant CAP = 4 * RESERVED;
+    uint256 internal constant AGGREGATOR_BOND = 5 ether;
+    uint256 internal constant SCORER_BOND = 2 ether;
+    uint256 internal constant BONDS = AGGREGATOR_BOND + 4 * SCORER_BOND;
+    uint256 internal constant DISPUTE_BOND = 0.3 ether;
+    uint256 internal constant PROOF_FEE = 0.1 ether;
+    uint256 internal constant OPEN_FEE = 0.2 ether;
+    uint256 internal constant MAX_PENDING = 2;
+    uint40 internal constant COMMIT_TIME = 100;
     uint40 internal constant COMMIT_DEADLINE = 150;
-    uint40 internal constant PROPOSE_DEADLINE = 250;
+    uint40 internal constant PROPOSE_DEADLINE = 280;
     uint40 internal constant WINDOW = 100;
+    uint40 internal constant VOTE = 40;
+    uint40 internal constant UNBONDING = 3 * (100 + 50 + 200 + 30 + 50 + 100 + 3 * 40) + 1;
     uint256 internal constant OPERATOR_KEY = 0x0b;
     uint256 internal constant QUORUM = 3;
     address internal constant ADMIN = address(0xad);
     address internal constant AGGREGATOR = address(0xa9);
+    address internal constant GUARDIAN = address(0x6a);
     address internal constant STRANGER = address(0x57);
     bytes32 internal constant GENESIS_MODEL = keccak256("genesis");
     bytes32 internal constant SHARDS = keccak256("shards");
@@ -31,43 +45,78 @@ abstract contract BaseTest is Test {
 
     ContributionToken internal token;
     NodeRegistry internal registry;
+    Court internal court;
     RoundLedger internal ledger;
     uint256 private _invitations;
 
     function setUp() public virtual {
         vm.warp(1_800_000_000);
         vm.roll(1000);
-        (address tokenAddress, address registryAddress, address ledgerAddress) = _addresses();
+        (address tokenAddress, address registryAddress, address courtAddress, address ledgerAddress) = _addresses();
         token = new ContributionToken("Contribution", "CON", CAP, ledgerAddress);
-        registry = new NodeRegistry(ledgerAddress, STAKE, UNBONDING, _scorers(4));
-        ledger = new RoundLedger(_config(tokenAddress, registryAddress));
+        registry = _newRegistry(ledgerAddress, courtAddress, _scorers(4));
+        court = new Court(ledgerAddress, registryAddress, DISPUTE_BOND);
+        ledger = new RoundLedger(_config(tokenAddress, registryAddress, courtAddress));
     }
 
     // ------------------------------------------------------------------------------------------------- deployment
 
-    /// @dev The addresses that the three contracts will have when this contract creates them next.
-    function _addresses() internal view returns (address, address, address) {
+    /// @dev The addresses that the four contracts will have when this contract creates them next.
+    function _addresses() internal view returns (address, address, address, address) {
         uint256 nonce = vm.getNonce(address(this));
         return (
             vm.computeCreateAddress(address(this), nonce),
             vm.computeCreateAddress(address(this), nonce + 1),
-            vm.computeCreateAddress(address(this), nonce + 2)
+            vm.computeCreateAddress(address(this), nonce + 2),
+            vm.computeCreateAddress(address(this), nonce + 3)
         );
     }
 
-    function _config(address token_, address registry_) internal pure returns (IRoundLedger.Config memory) {
+    function _amounts() internal pure returns (BondRegistry.Amounts memory) {
+        return BondRegistry.Amounts(STAKE, AGGREGATOR_BOND, SCORER_BOND, PROOF_FEE, OPEN_FEE);
+    }
+
+    /// @dev A registry whose first bonds this contract puts down. It is open when `_openSamples` says so.
+    function _newRegistry(address ledger_, address court_, address[] memory scorers) internal returns (NodeRegistry) {
+        uint256 bonds = AGGREGATOR_BOND + scorers.length * SCORER_BOND;
+        vm.deal(address(this), bonds);
+        return
+            new NodeRegistry{value: bonds}(ledger_, court_, UNBONDING, _amounts(), _openSamples(), AGGREGATOR, scorers);
+    }
+
+    /// @dev The sample bound of nodes without an invitation; zero for a federation that is not open.
+    function _openSamples() internal pure virtual returns (uint32) {
+        return 0;
+    }
+
+    function _config(address token_, address registry_, address court_)
+        internal
+        pure
+        returns (IRoundLedger.Config memory)
+    {
         return IRoundLedger.Config({
             token: token_,
             registry: registry_,
+            court: court_,
             admin: ADMIN,
-            aggregator: AGGREGATOR,
             operator: vm.addr(OPERATOR_KEY),
+            guardian: GUARDIAN,
             adminDelay: 1 days,
             configHash: keccak256("config"),
             taskHash: keccak256("task"),
             genesisModel: GENESIS_MODEL,
             pool: POOL,
-            timing: IRoundLedger.Timing({commitTime: 100, closeTime: 50, revealTime: 200, proposeTime: 50, window: 100})
+            scorerPool: SCORER_POOL,
+            maxPending: MAX_PENDING,
+            timing: IRoundLedger.Timing({
+                commitTime: COMMIT_TIME,
+                closeTime: 50,
+                revealTime: 200,
+                graceTime: 30,
+                proposeTime: 50,
+                window: WINDOW,
+                voteTime: VOTE
+            })
         });
     }
 
@@ -127,7 +176,7 @@ abstract contract BaseTest is Test {
     function _joinAs(address owner, address key, address payout) internal returns (uint32) {
         TypedData.Invitation memory invitation = _invitation(owner, 100);
         bytes memory signature = _signInvitation(OPERATOR_KEY, invitation);
-        vm.deal(owner, STAKE);
+        vm.deal(owner, owner.balance + STAKE);
         vm.prank(owner);
         return registry.join{value: STAKE}(key, payout, invitation, signature);
     }
@@ -140,15 +189,20 @@ abstract contract BaseTest is Test {
 
     // ----------------------------------------------------------------------------------------------------- rounds
 
+    /// @dev Who opens and closes rounds.
+    function _aggregator() internal pure virtual returns (address) {
+        return AGGREGATOR;
+    }
+
     function _open() internal returns (uint64 round) {
-        uint64 parent = ledger.latestFinal();
-        vm.prank(AGGREGATOR);
+        uint64 parent = ledger.tip();
+        vm.prank(_aggregator());
         return ledger.open(parent, SHARDS, ROOT_SET);
     }
 
     function _close(uint64 round) internal {
-        vm.prank(AGGREGATOR);
-        ledger.close(round, UPDATE_ROOT);
+        vm.prank(_aggregator());
+        ledger.close(round, UPDATE_ROOT, 0);
     }
 
     /// @dev Opens and closes a round and mines the block that makes its seed known.

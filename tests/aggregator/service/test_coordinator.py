@@ -89,7 +89,7 @@ def test_a_round_that_was_never_proposed_in_time_is_void(served: Service) -> Non
     view = served.open_round()
     served.commit(*(make_update(served.domain, view, node) for node in (0, 1)))
     served.turn(2)
-    served.stage.chain.advance(60 + 120)
+    served.stage.chain.advance(60 + 10 + 120)
     served.turn()
     assert (served.client.round(1).state, served.client.round(1).evidence_root) == ("void", None)
 
@@ -144,7 +144,7 @@ def test_a_dead_evaluation_is_started_again_and_a_refused_round_is_never_propose
     assert "SCORE" in (found(served, 1).reason or "")
     served.turn()
     assert served.stage.ledger.round(1).state is RoundState.CLOSED
-    served.stage.chain.advance(60 + 120)
+    served.stage.chain.advance(60 + 10 + 120)
     served.turn(2)
     ended = served.client.round(1)
     assert (ended.state, ended.minted) == ("void", 0)

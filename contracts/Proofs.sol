@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {ICourt} from "./interfaces/ICourt.sol";
+import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
+import {IRoundLedger} from "./interfaces/IRoundLedger.sol";
+import {Evidence} from "./libraries/Evidence.sol";
+import {Trees} from "./libraries/Trees.sol";
+import {TypedData} from "./libraries/TypedData.sol";
+
+/// @title Proofs
+/// @notice The faults that the chain judges alone: the half of the court that needs no votes.
+abstract contract Proofs is ICourt {
+    IRoundLedger internal immutable _ledger;
+    INodeRegistry internal immutable _registry;
+
+    /// @dev Nobody is punished twice for one round.
+    mapping(bytes32 charge => bool) private _punished;
+
+    constructor(address ledger_, address registry_) {
+        _ledger = IRoundLedger(ledger_);
+        _registry = INodeRegistry(registry_);
+    }
+
+    // ------------------------------------------------------------------------------------------------------- node
+
+    /// @inheritdoc ICourt
+    function proveDoubleUpdate(
+        TypedData.Update calldata first,
+        bytes calldata firstSignature,
+        TypedData.Update calldata second,
+        bytes calldata secondSignature
+    ) external {
+        (uint64 round, uint32 node) = (first.round, first.node);
+        if (round != second.round || node != second.node || first.inputs != second.inputs) revert DifferentSubjects();
+        if (round > _ledger.lastRound()) revert NothingToProve(round);
+        bytes32 firstHash = TypedData.hash(first);
+        bytes32 secondHash = TypedData.hash(second);
+        if (firstHash == secondHash) revert NotAFault();
+        (address key,) = _registry.membershipAt(node, round);
+        _signedBy(key, firstHash, firstSignature);
+        _signedBy(key, secondHash, secondSignature);
+        address owner = _registry.nodeOf(node).owner;
+        _convict(Fault.DoubleUpdate, round, owner);
+        _registry.slashNode(node, msg.sender);
+    }
+
+    // ------------------------------------------------------------------------------------------------- aggregator
+
+    /// @inheritdoc ICourt
+    function proveBrokenReceipt(
+        TypedData.Receipt calldata receipt,
+        bytes calldata signature,
+        bytes32 slot,
+        bytes32[] calldata siblings
+    ) external {
+        (uint64 round, uint32 node) = (receipt.round, receipt.node);
+        _signedBy(_registry.aggregatorAt(round), TypedData.hash(receipt), signature);
+        if (_ledger.commitOf(round, node) != 0) revert ReceiptOverridden(round, node);
+        _inUpdateRoot(round, node, slot, siblings);
+        if (slot == receipt.leaf) revert NotAFault();
+        _blame(Fault.BrokenReceipt, round, node, true);
+    }
+
+    /// @inheritdoc ICourt
+    function proveMissingCommit(uint64 round, uint32 node, bytes32 slot, bytes32[] calldata siblings) external {
+        bytes32 promised = _ledger.commitOf(round, node);
+        _inUpdateRoot(round, node, slot, siblings);
+        if (promised == 0 || slot == promised) revert NotAFault();
+        _blame(Fault.MissingCommit, round, node, true);
+    }
+
+    /// @inheritdoc ICourt
+    function proveEarlyClose(uint64 round, uint32 node, bytes32[] calldata siblings) external {
+        if (!_inUpdateRoot(round, node, 0, siblings).closedEarly) revert NotAFault();
+        if (!_registry.eligible(node, round)) revert NotEligible(round, node);
+        _blame(Fault.EarlyClose, round, node, true);
+    }
+
+    /// @inheritdoc ICourt
+    function proveForgedUpdate(
+        uint64 round,
+        uint32 node,
+        TypedData.Update calldata update,
+        bytes calldata signature,
+        bytes32[] calldata siblings
+    ) external {
+        bytes32 leaf = Trees.updateLeaf(_ledger.federation(), node, update, signature);
+        IRoundLedger.Round memory r = _inUpdateRoot(round, node, leaf, siblings);
+        (address key,) = _registry.membershipAt(node, round);
+        // What is no signature at all recovers to the zero address, and so does the key of a node that is not eligible.
+        (address signer,,) = ECDSA.tryRecoverCalldata(_digest(TypedData.hash(update)), signature);
+        bool genuine = signer != address(0) && signer == key && update.round == round && update.node == node
+            && update.inputs == r.inputs;
+        if (genuine) revert NotAFault();
+        _blame(Fault.ForgedUpdate, round, node, key != address(0));
+    }
+
+    /// @inheritdoc ICourt
+    function proveWrongHeader(uint64 round, Evidence.Header calldata header) external {
+        IRoundLedger.Round memory r = _proposed(round, header);
+        bool right = header.federation == _ledger.federation() && header.round == round && header.inputs == r.inputs
+            && header.seed == r.seed && header.roots[Evidence.UPDATE - 1] == r.updateRoot;
+        if (right) revert NotAFault();
+        _blame(Fault.WrongHeader, round, 0, false);
+    }
+
+    /// @inheritdoc ICourt
+    function proveWrongBasis(
+        uint64 round,
+        Evidence.Header calldata header,
+        Evidence.Contribution calldata leaf,
+        Trees.SumOpening calldata opening
+    ) external {
+        _contribution(round, header, leaf, opening);
+        if (Evidence.follows(leaf, header)) revert NotAFault();
+        _blame(Fault.WrongBasis, round, leaf.node, leaf.basis < Evidence.basis(leaf, header));
+    }
+
+    /// @inheritdoc ICourt
+    function proveWrongScore(
+        uint64 round,
+        Evidence.Header calldata header,
+        Evidence.Contribution calldata leaf,
+        Trees.SumOpening calldata opening
+    ) external {
+        _contribution(round, header, leaf, opening);
+        _judgeScore(round, leaf.node, leaf.basis, header.totalBasis);
+    }
+
+    /// @inheritdoc ICourt
+    function proveUnfoundedScore(
+        uint64 round,
+        Evidence.Header calldata header,
+        uint32 node,
+        Trees.SumOpening calldata opening
+    ) external {
+        _proposed(round, header);
+        _inSumTree(header, 0, node, opening);
+        _judgeScore(round, node, 0, header.totalBasis);
+    }
+
+    /// @inheritdoc ICourt
+    function proveWrongTotal(
+        uint64 round,
+        Evidence.Header calldata header,
+        Evidence.Contribution calldata leaf,
+        Trees.SumOpening calldata opening
+    ) external {
+        (uint256 total, bool addsUp) = _contribution(round, header, leaf, opening);
+        if (addsUp && total == header.totalBasis && opening.sums[0] == leaf.basis) revert NotAFault();
+        _blame(Fault.WrongTotal, round, 0, false);
+    }
+
+    // --------------------------------------------------------------------------------------------------- internal
+
+    /// @dev Notes a fault, once for a culprit and a round.
+    function _convict(Fault fault, uint64 round, address culprit) internal {
+        bytes32 charge = keccak256(abi.encode(round, culprit));
+        if (_punished[charge]) revert AlreadyPunished(round, culprit);
+        _punished[charge] = true;
+        emit FaultProved(fault, round, culprit, msg.sender);
+    }
+
+    /// @dev The header's round has an outcome, and the header is under its evidence root.
+    function _proposed(uint64 round, Evidence.Header calldata header)
+        internal
+        view
+        returns (IRoundLedger.Round memory r)
+    {
+        r = _ledger.roundOf(round);
+        if (r.evidenceRoot == 0) revert NothingToProve(round);
+        _same(Evidence.hash(header), r.evidenceRoot);
+    }
+
+    /// @dev Opens a contribution leaf under a round's evidence root.
+    function _contribution(
+        uint64 round,
+        Evidence.Header calldata header,
+        Evidence.Contribution calldata leaf,
+        Trees.SumOpening calldata opening
+    ) internal view returns (uint256 total, bool addsUp) {
+        _proposed(round, header);
+        bytes32 hashed = Trees.leaf(_ledger.federation(), Evidence.CONTRIBUTION, leaf.node, abi.encode(leaf));
+        return _inSumTree(header, hashed, leaf.node, opening);
+    }
+
+    function _same(bytes32 computed, bytes32 expected) internal pure {
+        if (computed != expected) revert WrongRoot(computed, expected);
+    }
+
+    // ---------------------------------------------------------------------------------------------------- private
+
+    /// @dev The round's aggregator is at fault: it loses its bond, and the round becomes Void if it is not Final.
+    function _blame(Fault fault, uint64 round, uint32 node, bool wronged) private {
+        address aggregator = _registry.aggregatorAt(round);
+        _convict(fault, round, aggregator);
+        _ledger.annul(round);
+        address beneficiary = wronged ? _registry.nodeOf(node).owner : msg.sender;
+        _registry.slashBond(aggregator, beneficiary, wronged);
+    }
+
+    function _judgeScore(uint64 round, uint32 node, uint256 basis, uint256 total) private {
+        (bool wrong, bool over) = Evidence.misjudged(_ledger.scoreOf(round, node), basis, total);
+        if (!wrong) revert NotAFault();
+        _blame(Fault.WrongScore, round, node, !over);
+    }
+
+    /// @dev Opens a slot of the update tree of a round that was closed.
+    function _inUpdateRoot(uint64 round, uint32 node, bytes32 slot, bytes32[] calldata siblings)
+        private
+        view
+        returns (IRoundLedger.Round memory r)
+    {
+        r = _ledger.roundOf(round);
+        if (r.updateRoot == 0) revert NothingToProve(round);
+        _same(Trees.root(slot, node, siblings, Trees.NODE_DEPTH), r.updateRoot);
+    }
+
+    function _inSumTree(
+        Evidence.Header calldata header,
+        bytes32 leaf,
+        uint256 position,
+        Trees.SumOpening calldata opening
+    ) private pure returns (uint256 total, bool addsUp) {
+        bytes32 root;
+        (root, total, addsUp) = Trees.sumRoot(leaf, position, opening);
+        _same(root, header.roots[Evidence.CONTRIBUTION - 1]);
+    }
+
+    function _signedBy(address expected, bytes32 structHash, bytes calldata signature) private view {
+        address signer = ECDSA.recoverCalldata(_digest(structHash), signature);
+        if (signer != expected) revert WrongSigner(signer, expected);
+    }
+
+    function _digest(bytes32 structHash) private view returns (bytes32) {
+        return MessageHashUtils.toTypedDataHash(_ledger.federation(), structHash);
+    }
+}
