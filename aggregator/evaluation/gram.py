@@ -8,8 +8,11 @@ from numpy.typing import NDArray
 
 from protocol.parameters import Parameters
 
-# Columns held at a time: of n updates 4·n·BLOCK bytes, whatever the size of the model.
-BLOCK = 1 << 16
+# Columns held at a time: of n updates 4·n·BLOCK bytes, whatever the size of the model, and few enough for the cache.
+BLOCK = 1 << 13
+
+# Rows whose largest element is beyond 2^±40 are scaled before they are multiplied, so that no product leaves float32.
+_EXTREME = 40
 
 
 class Gram(NamedTuple):
@@ -28,16 +31,29 @@ def blocks(rows: Sequence[Parameters], width: int = BLOCK) -> Iterator[NDArray[n
 
 
 def gram_of(rows: Sequence[Parameters]) -> Gram:
-    """Products in float32 within a block, sums over blocks in float64; rows scaled first, so that no finite update overflows."""
-    largest = np.zeros(len(rows), np.float32)
-    for row, update in enumerate(rows):
-        largest[row] = max((np.abs(array).max(initial=0) for array in update.values()), default=0)
-    # A power of two scales without rounding; half of the range of float32 at most, so that its inverse is one too.
-    exponents = np.where(largest > 0, np.frexp(largest)[1], 0).clip(-100, 128)
+    """Products in float32 within a block, sums over blocks in float64; no finite update overflows."""
+    exponents = exponents_of(rows)
     products = np.zeros((len(rows), len(rows)))
-    for block in blocks(rows):
-        scaled = np.ldexp(block, -exponents[:, None])
-        products += scaled @ scaled.T
+    for block in scaled_blocks(rows, exponents):
+        products += block @ block.T  # numpy sees the symmetry and computes half
     norms = np.sqrt(np.diag(products))
     safe = np.where(norms > 0, norms, 1)
     return Gram(products / safe[:, None] / safe[None, :], np.ldexp(norms, exponents))
+
+
+def exponents_of(rows: Sequence[Parameters]) -> NDArray[np.int64]:
+    """The power of two that each row is divided by before it is multiplied; 0 for all but extreme rows."""
+    largest = np.zeros(len(rows))
+    for row, update in enumerate(rows):
+        largest[row] = max((max(array.max(), -array.min()) for array in update.values() if array.size), default=0)
+    found = np.frexp(largest)[1].astype(np.int64)
+    return np.where((largest > 0) & (np.abs(found) > _EXTREME), np.clip(found, -100, 128), 0)
+
+
+def scaled_blocks(rows: Sequence[Parameters], exponents: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
+    """As `blocks`, each row divided by its power of two."""
+    if not exponents.any():
+        yield from blocks(rows)
+        return
+    for block in blocks(rows):
+        yield np.ldexp(block, -exponents[:, None])

@@ -42,8 +42,11 @@ def is_grey(statistics: Statistics, gate: GateSection) -> bool:
 
 
 def advance(reputation: int, ratio: int, gate: GateSection) -> int:
-    """A node's suspicion after a round: max(0, forgetting · suspicion + ratio), capped so that it fits its leaf."""
-    return min(_CAP, max(0, reputation * gate.forgetting // 1000 + ratio))
+    """A node's suspicion after a round: max(0, forgetting · suspicion + ratio), capped so that it fits its leaf.
+
+    No round counts for more than what loses a round: one strange update, or two, are never enough to expel a node.
+    """
+    return min(_CAP, max(0, reputation * gate.forgetting // 1000 + min(ratio, nats(gate.reject_round))))
 
 
 def nats(thousandths: int) -> int:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aggregator.evaluation.gate.cohort import Cohort
 from aggregator.evaluation.gate.nonnegative import nonnegative_coefficients
-from aggregator.evaluation.gram import blocks, gram_of
+from aggregator.evaluation.gram import exponents_of, gram_of, scaled_blocks
 from protocol.parameters import Parameters
 
 Values = NDArray[np.float64]
@@ -91,12 +91,18 @@ class Geometry:
     @cached_property
     def whitened_energy(self) -> Raw:
         """log Σ_j û_j² / (d·m_j + 0.1): û the unit row, d parameters, m_j the mean square of the fold's unit rows there."""
-        parameters = sum(array.size for array in self.updates[0].values()) if self.updates else 0
-        sums = np.zeros((2, self.n + self.k))
-        safe = np.where(self._gram.norms > 0, self._gram.norms, 1)[: self.n + self.k, None]
-        for block in blocks(self._rows[: self.n + self.k]):
-            squares = np.square(block / safe.astype(np.float32))
-            for number in (0, 1):
-                usual = squares[self.fold(number)].mean(axis=0)
-                sums[number] += squares @ (1 / (parameters * usual + np.float32(0.1)))
+        rows = self._rows[: self.n + self.k]
+        parameters = sum(array.size for array in rows[0].values())
+        exponents = exponents_of(rows)
+        lengths = np.ldexp(self._gram.norms[: self.n + self.k], -exponents)
+        inverse = np.divide(1, np.square(lengths), out=np.zeros_like(lengths), where=lengths > 0)
+        # Rows of the two folds as weights of a mean square, so that unit rows need never be made.
+        usual_of = np.zeros((2, len(rows)), np.float32)
+        for number in (0, 1):
+            usual_of[number, self.fold(number)] = parameters * inverse[self.fold(number)] / len(self.fold(number))
+        sums = np.zeros((2, len(rows)))
+        for block in scaled_blocks(rows, exponents):
+            np.square(block, out=block)
+            sums += (block @ (1 / (usual_of @ block + np.float32(0.1))).T).T
+        sums *= inverse
         return self.crossed(list(np.log(sums + 1e-12)))

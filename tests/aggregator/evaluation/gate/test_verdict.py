@@ -195,6 +195,16 @@ def test_suspicion_sums_up_is_forgotten_and_costs_in_steps() -> None:
     assert judged(2).reputation == 0, "a usual update is evidence for its node"
 
 
+def test_no_single_round_can_expel() -> None:
+    worst = dict.fromkeys(("cone", "affine", "fit", "energy", "utility", "own_classes", "replay"), 16.0)
+    found, rounds = judged(0, **worst), 1
+    assert found.reputation == 4 * STATISTIC_UNIT
+    while found.reason is not Reason.EXPELLABLE and rounds < 100:
+        found = decide({0: HONEST}, {0: usable(0)}, {0: statistics(**worst)}, {0: found.reputation or 0}, gate(expel=15_000))[0]
+        rounds += 1
+    assert rounds == 6, "4 · (1 − 0.85^k) / 0.15 passes 15 at k = 6"
+
+
 def test_outside_calibration_evidence_can_clear_a_node_but_not_incriminate_it() -> None:
     found = judged(5, cone=8, affine=8, guard=3.5)
     assert (found.verdict, found.reason) == (Verdict.QUARANTINE, Reason.OUTSIDE_CALIBRATION)
