@@ -15,7 +15,6 @@ from pathlib import Path
 from aggregator.errors import AGGREGATOR_EXIT_CODES, AggregatorError
 from learning.errors import LEARNING_EXIT_CODES, LearningError
 from ledger.errors import LEDGER_EXIT_CODES
-from protocol.abi import to_json
 from protocol.errors import CommitmentError, EvidenceError, SignatureError
 from protocol.terminal import ExitCodes
 
@@ -76,6 +75,8 @@ class ScorerHomeIncomplete(AggregatorError):
 
 
 def _shown(value: object) -> str:
+    from protocol.abi import to_json  # brings eth_abi, half of what the command line would load for its help
+
     return str(to_json(value)) if isinstance(value, bytes | tuple | int) else str(value)
 
 
