@@ -12,6 +12,7 @@ import structlog
 from aggregator.errors import AggregatorError, BlobMissing, RoundForgotten
 from aggregator.service.adoption import adopt
 from aggregator.service.context import Context
+from aggregator.service.rollback import Rollbacks
 from aggregator.service.steps import Steps
 from ledger.errors import LedgerError
 from protocol.inputs import BoundInputs
@@ -28,10 +29,19 @@ class Coordinator:
     `trouble` is a sentence about what keeps failing, None while all goes well.
     """
 
-    def __init__(self, context: Context, steps: Steps, shards: tuple[bytes, ...], root_set: bytes, poll_seconds: float) -> None:
+    def __init__(
+        self,
+        context: Context,
+        steps: Steps,
+        rollbacks: Rollbacks,
+        shards: tuple[bytes, ...],
+        root_set: bytes,
+        poll_seconds: float,
+    ) -> None:
         self.trouble: str | None = None
         self._context = context
         self._steps = steps
+        self._rollbacks = rollbacks
         self._shards = shards
         self._root_set = root_set
         self._poll_seconds = poll_seconds
@@ -69,13 +79,14 @@ class Coordinator:
 
         Raises what `Steps.take` raises, and `BlobMissing` if the next round could not be evaluated here.
         """
+        self._rollbacks.heal()
         store = self._context.store
         unsettled = store.unsettled()
         for decided in unsettled:
             self._steps.settle(decided)
-        last = store.last()
-        if last is not None and not last.phase.decided:
-            return self._steps.take(last)
+        current, last = store.current(), store.last()
+        if current is not None:
+            return self._steps.take(current)
         return self._begin(1 if last is None else last.number + 1) or bool(unsettled)
 
     def _begin(self, number: int) -> bool:

@@ -25,6 +25,12 @@ class ChainFigures:
         self._claimed: set[tuple[int, int]] = set()
         self._owners: dict[int, str] = {}
 
+    def forget(self) -> None:
+        """What could never change has changed: the chain was rolled back."""
+        with self._lock:
+            for remembered in (self._final_scores, self._void, self._claimed, self._owners):
+                remembered.clear()
+
     def block(self) -> int:
         """The latest block's number."""
         self.seen_block = self._ledger.block().number

@@ -11,9 +11,9 @@ from aggregator.service.tables import SupersededRow, TransactionRow
 from ledger.sender import Entry, Mined
 
 
-def key_of(step: str, number: int) -> str:
-    """The outbox key of a round's transaction, such as "close:3"."""
-    return f"{step}:{number}"
+def key_of(step: str, number: int, spent: int = 0) -> str:
+    """The outbox key of a round's transaction, such as "close:3"; after so many that were mined and failed, "close/1:3"."""
+    return f"{step}/{spent}:{number}" if spent else f"{step}:{number}"
 
 
 class SqlJournal:

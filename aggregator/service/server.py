@@ -21,6 +21,7 @@ from aggregator.service.database import open_database, serving
 from aggregator.service.journal import SqlJournal
 from aggregator.service.library import ServiceLibrary
 from aggregator.service.logs import configure_logging
+from aggregator.service.rollback import Rollbacks
 from aggregator.service.steps import Steps
 from aggregator.service.store import Store
 from aggregator.service.views import Views
@@ -90,8 +91,9 @@ def assemble_service(context: Context, home: AggregatorHome, settings: Settings,
         Worker(blobs, settings.memory << 20, settings.ray),
         scorer,
     )
-    coordinator = Coordinator(context, steps, settings.shards, settings.root_set, settings.poll_seconds)
     views = Views(context, journal, lambda: coordinator.trouble)
+    rollbacks = Rollbacks(context, views.figures.forget)
+    coordinator = Coordinator(context, steps, rollbacks, settings.shards, settings.root_set, settings.poll_seconds)
     return coordinator, create_app(views, Mirror(ServiceLibrary(context), Gatekeeper(ledger, NonceStore(home.nonces_file))))
 
 

@@ -6,6 +6,7 @@ it stored is stored under its hash, and the chain's state goes before the databa
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import structlog
 
@@ -255,16 +256,19 @@ class Steps:
 
     def _send(self, step: str, number: int, call: Call, due: bool) -> None:
         """Have a transaction mined if it is due; if it is not, find out what became of one that was sent before a crash."""
-        key = key_of(step, number)
-        if not due and self.sender.recorded(key) is None:
+        if not due and self.sender.recorded(key_of(step, number)) is None:
             return
-        try:
-            mined = self.sender.submit(key, call)
-        except Reverted:
-            if due:
-                raise
+        for spent in count():
+            try:
+                mined = self.sender.submit(key_of(step, number, spent), call)
+            except Reverted as reverted:
+                if not due:
+                    return
+                if reverted.tx_hash is None:
+                    raise
+                continue  # it came too early or too late, and has spent its key; estimation says whether it can succeed now
+            log.info("mined", step=step, round=number, block=mined.block, gas=mined.gas_used)
             return
-        log.info("mined", step=step, round=number, block=mined.block, gas=mined.gas_used)
 
     def _moved(self, number: int, phase: Phase, **more: object) -> bool:
         log.info("round moved", round=number, phase=phase.value, **more)

@@ -87,6 +87,14 @@ class Store:
             row = session.scalar(select(RoundRow).order_by(RoundRow.number.desc()).limit(1))
             return None if row is None else _round(row)
 
+    def current(self) -> RoundRecord | None:
+        """The oldest round that is not decided; but for a rollback of the chain that is the newest of all."""
+        undecided = [phase.value for phase in Phase if not phase.decided]
+        query = select(RoundRow).where(RoundRow.phase.in_(undecided)).order_by(RoundRow.number).limit(1)
+        with self._read() as session:
+            row = session.scalar(query)
+            return None if row is None else _round(row)
+
     def unsettled(self) -> tuple[RoundRecord, ...]:
         """Decided rounds whose reservation may still have to be given back, oldest first."""
         decided = [phase.value for phase in Phase if phase.decided]
@@ -97,7 +105,7 @@ class Store:
     def bind(self, number: int, bound: BoundInputs) -> None:
         """Note what a round is about to be opened with; one that was bound and never opened is bound again."""
         with self._write() as session:
-            session.execute(delete(RoundRow).where(RoundRow.number == number, RoundRow.phase == Phase.OPENING))
+            _unbind(session, number)
             session.add(_bound_row(number, Phase.OPENING, bound, bound.digest()))
 
     def opened(self, number: int, opened_at: int, commit_deadline: int, roster: Sequence[RosterEntry]) -> None:
@@ -105,7 +113,12 @@ class Store:
         with self._write() as session:
             row = _locked(session, number)
             _move(row, Phase.OPENING, Phase.OPEN, {"opened_at": opened_at, "commit_deadline": commit_deadline})
-            session.add_all(_roster_row(number, entry) for entry in roster)
+            # Opened again after a rollback, it has a roster already, and commitments; those of who stays in it still hold.
+            nodes = [entry.node for entry in roster]
+            for table in (UpdateRow, RosterRow):
+                session.execute(delete(table).where(table.round == number, table.node.not_in(nodes)))
+            for entry in roster:
+                session.merge(_roster_row(number, entry))
 
     def adopt(
         self,
@@ -118,7 +131,7 @@ class Store:
     ) -> None:
         """Write down a round that is on chain but that this database did not open, in place of one that it only bound."""
         with self._write() as session:
-            session.execute(delete(RoundRow).where(RoundRow.number == number, RoundRow.phase == Phase.OPENING))
+            _unbind(session, number)
             row = _bound_row(number, phase, bound, inputs)
             _set(row, found)
             session.add(row)
@@ -220,6 +233,16 @@ class Store:
         ended = (RoundRow.model_hash == name) & RoundRow.phase.in_(public)
         with self._read() as session:
             return session.scalar(select(RoundRow.number).where(or_(RoundRow.base_model == name, ended)).limit(1)) is not None
+
+
+def _unbind(session: Session, number: int) -> None:
+    """Drop a round that was bound and is not open, with what it had in a history of the chain that is no more."""
+    row = session.get(RoundRow, number)
+    if row is not None and row.phase == Phase.OPENING:
+        for table in (AttestationRow, UpdateRow, RosterRow):
+            session.execute(delete(table).where(table.round == number))
+        session.delete(row)
+        session.flush()
 
 
 def _locked(session: Session, number: int) -> RoundRow:

@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 from numpy.typing import NDArray
 
-from aggregator.founding import Wishes, found
+from aggregator.founding import GENESIS_SEED, Wishes, found
 from aggregator.home import AggregatorHome
 from aggregator.service.context import Context
 from aggregator.service.coordinator import Coordinator
@@ -25,6 +25,11 @@ from aggregator.service.phases import Phase
 from aggregator.service.server import assemble_service, read_federation
 from aggregator.service.store import Store
 from aggregator.template import with_values
+from learning.loading import load_task
+from learning.parameters import initial_parameters
+from learning.recipe import Recipe
+from learning.source import read_task_source
+from learning.training import train
 from ledger.client import LedgerClient
 from ledger.deployment import Deployment, deployment_path
 from ledger.wallet import Wallet
@@ -36,7 +41,7 @@ from protocol.founding import FoundingFile
 from protocol.parameters import encode_parameters
 from protocol.typed_data import Domain, Update
 from protocol.update import body_hash, commitment
-from tests.support.chain import CONFIG, PASSPHRASE, LocalChain, LocalFederation, account
+from tests.support.chain import CONFIG, PASSPHRASE, ChainT, LocalChain, LocalFederation, TestFederation, account
 
 JOINED = 2
 MAX_SAMPLES = 1000
@@ -126,6 +131,14 @@ def make_update(domain: Domain, view: RoundView, node: int, body: bytes | None =
     return Sent(update, update.sign(domain, account(f"signer {node}")), body)
 
 
+def make_trained(service: Service, view: RoundView, node: int) -> Sent:
+    """An update that node 0 or 1 trained from the genesis model on its half of the digits."""
+    task = load_task(read_task_source("digits"))
+    base, recipe = initial_parameters(task, GENESIS_SEED), service.context.federation.config.recipe
+    trained = train(task, base, task.load(f"{node + 1}/2"), Recipe.from_config(recipe), seed=1)
+    return make_update(service.domain, view, node, encode_parameters(trained))
+
+
 LAYOUT = {"0.weight": (32, 64), "0.bias": (32,), "2.weight": (10, 32), "2.bias": (10,)}
 
 
@@ -143,20 +156,30 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FoundingFil
 
 def found_in(directory: Path, config: str = CONFIG, joined: int = JOINED) -> tuple[Path, FoundingFile, Deployment]:
     """Found and deploy a federation in `directory`, and have so many nodes join."""
+    home, founding = found_home(directory, config)
+    with LocalChain(directory / "chain") as chain:
+        deployment = deploy_on(chain, home, founding, joined).deployment
+    return directory, founding, deployment
+
+
+def found_home(directory: Path, config: str = CONFIG) -> tuple[AggregatorHome, FoundingFile]:
+    """A founded federation directory, which is on no chain."""
     home = AggregatorHome(directory / "federation")
     for name in ("operator", "aggregator", "scorer"):
         Wallet.create(home.key(name), PASSPHRASE, bytes(account(name).key), scrypt_n=2)
     home.federation_file.write_text(config)
-    founding = found(home, Wishes(task="digits"), PASSPHRASE).file
-    with LocalChain(directory / "chain") as chain:
-        federation = LocalFederation.deployed(chain, parse_config(config), founding)
-        for number in range(joined):
-            federation.join(number, MAX_SAMPLES)
-        deployment = federation.deployment
-        path = deployment_path(home.path, chain.chain_id)
+    return home, found(home, Wishes(task="digits"), PASSPHRASE).file
+
+
+def deploy_on(chain: ChainT, home: AggregatorHome, founding: FoundingFile, joined: int = JOINED) -> TestFederation[ChainT]:
+    """Deploy what was founded, have so many nodes join, and write down where it is."""
+    federation = TestFederation.deployed(chain, parse_config(home.federation_file.read_text()), founding)
+    for number in range(joined):
+        federation.join(number, MAX_SAMPLES)
+    path = deployment_path(home.path, chain.chain_id)
     path.parent.mkdir()
-    path.write_text(deployment.model_dump_json())
-    return directory, founding, deployment
+    path.write_text(federation.deployment.model_dump_json())
+    return federation
 
 
 @pytest.fixture

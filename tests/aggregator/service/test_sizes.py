@@ -4,18 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aggregator.founding import GENESIS_SEED
 from aggregator.service.phases import Phase
-from learning.loading import load_task
-from learning.parameters import initial_parameters
-from learning.recipe import Recipe
-from learning.source import read_task_source
-from learning.training import train
 from ledger.records import Call
-from protocol.api import RoundView
-from protocol.parameters import encode_parameters
 from protocol.shares import SCORE_TOTAL
-from tests.aggregator.service.support import Sent, Service, found_in, make_update, serve, staged
+from tests.aggregator.service.support import Sent, Service, found_in, make_trained, make_update, serve, staged
 from tests.support.chain import COIN, CONFIG, account
 
 MANY = 64
@@ -54,19 +46,11 @@ def test_a_federation_of_one_is_paid_alone_if_its_config_allows(tmp_path: Path) 
     alone = CONFIG.replace("minimum_commits = 2", "minimum_commits = 1")
     with of(1, tmp_path, alone) as service:
         view = service.open_round(1)
-        assert play(service, [helpful(service, view)]) == (SCORE_TOTAL,)
+        assert play(service, [make_trained(service, view, 0)]) == (SCORE_TOTAL,)
         (told,) = service.client.scores(1).nodes
         assert told.contribution > 0
         service.stage.federation.send("stranger", service.stage.ledger.claim(0, [1]))
         assert service.stage.ledger.balance(account("owner 0").address) == service.stage.ledger.pool()
-
-
-def helpful(service: Service, view: RoundView) -> Sent:
-    """An update of node 0 that was trained."""
-    task = load_task(read_task_source("digits"))
-    base, recipe = initial_parameters(task, GENESIS_SEED), service.context.federation.config.recipe
-    trained = train(task, base, task.load("1/2"), Recipe.from_config(recipe), seed=1)
-    return make_update(service.domain, view, 0, encode_parameters(trained))
 
 
 def join_many(service: Service) -> None:

@@ -121,6 +121,7 @@ class Anvil(TestChain):
 
     def start(self) -> None:
         """Start it with the state that it ended with."""
+        self._senders.clear()
         command = [foundry("anvil"), "--port", str(self._port), "--silent", "--state", self._state, *self._options]
         self._process = subprocess.Popen(command)
         while self._process.poll() is None:
