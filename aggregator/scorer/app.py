@@ -4,6 +4,7 @@ from typing import Annotated
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, FastAPI, Header, Request
+from fastapi_offline import FastAPIOffline
 
 from aggregator.blobs import BlobStore
 from aggregator.errors import BlobTooLarge
@@ -145,11 +146,12 @@ async def hand_over(
 
 def create_app(gathering: Gathering, mirror: Mirror, forwarding: Forwarding) -> FastAPI:
     """The scorer's API. Every error is a problem document."""
-    app = FastAPI(
+    app = FastAPIOffline(
         title="fairshare scorer",
         version=VERSION,
         description="A mirror of the rounds that this scorer attested. Nothing here needs to be believed: all of it is hashed.",
         redirect_slashes=False,
+        redoc_url=None,
     )
     app.state.gathering, app.state.forwarding = gathering, forwarding
     app.state.trouble = lambda: None

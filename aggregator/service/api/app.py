@@ -1,6 +1,7 @@
 """The application: all routers under one roof."""
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from aggregator.mirror.routes import Mirror, install
 from aggregator.service.api import federation, health, nodes, rewards, rounds, updates
@@ -23,12 +24,13 @@ _TAGS = [
 
 def create_app(views: Views, mirror: Mirror) -> FastAPI:
     """The API over these views and this mirror. Every error is a problem document, see `problems.TABLE`."""
-    app = FastAPI(
+    app = FastAPIOffline(
         title="fairshare aggregator",
         version=VERSION,
         description="Rounds, scores and rewards of a federation. Nothing here needs to be believed: check it against the chain.",
         openapi_tags=_TAGS,
         redirect_slashes=False,
+        redoc_url=None,
     )
     app.state.views = views
     problems.install(app)

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -164,3 +165,18 @@ def test_the_openapi_document_is_complete() -> None:
                     assert answer["content"]["application/problem+json"]["examples"], path
             for parameter in operation.get("parameters", []):
                 assert parameter["description"], path
+
+
+def test_the_page_of_the_api_needs_nobody_elses_server(standing: Service) -> None:
+    http = standing.client._http
+    page = http.get("/docs")
+    assert page.status_code == 200
+    linked = re.findall(r"""(?:src|href)=["']([^"']+)["']|url: ["']([^"']+)["']""", page.text)
+    paths = [one or other for one, other in linked]
+    assert "/openapi.json" in paths
+    assert len(paths) >= 3
+    for path in paths:
+        assert path.startswith("/"), f"{path} is another server's"
+        assert not path.startswith("//")
+        assert http.get(path).status_code == 200
+    assert "https://cdn" not in page.text
