@@ -64,7 +64,7 @@ class ScorerLibrary:
         """Keep another scorer's signature."""
         claim = self.claim(number)
         signer = claim.attestation.signer(self._gathering.ledger.domain, signature)
-        if not self._gathering.ledger.is_scorer(signer):
+        if signer not in self._gathering.ledger.bonded(number):
             raise WrongAttestation(number, signer)
         self._records.keep(claim, signer, signature)
 

@@ -208,6 +208,68 @@ def propose(
     emit(result, as_json, lambda: print(f"round {number} is proposed (block {mined.block}, gas {mined.gas_used})"))
 
 
+@app.command()
+@_expecting
+def prove(
+    number: Round, sources: From = None, home: Home = Path(), passphrase_file: PassphraseFile = None, as_json: Json = False
+) -> None:
+    """Find the faults of a round that the chain judges alone, and have it judge the first. Costs gas, no bond, no waiting.
+
+    The aggregator loses its bond, the round becomes Void unless it is Final. Exit code 0 also if there is no such fault.
+
+    Example: fairshare scorer prove 3 --home ./scorer
+    """
+    from aggregator.scorer.court import faults_of
+    from aggregator.scorer.court import prove as proved
+
+    with _gathering(home, sources, None, None, None, passphrase_file) as gathering:
+        faults = faults_of(gathering, number)
+        judged = proved(gathering, faults[0]) if faults else None
+    listed = [{"fault": fault.name, "sentence": fault.sentence} for fault in faults]
+    proof = {"proved": judged.fault.name, "block": judged.mined.block} if judged else {"proved": None}
+
+    def show() -> None:
+        table(("fault", "what is wrong"), [(fault.name, fault.sentence) for fault in faults])
+        print(
+            f"proved: {judged.fault.name} (block {judged.mined.block})" if judged else "nothing is provable; see verify, dispute"
+        )
+
+    emit({"round": number, "faults": listed, **proof}, as_json, show)
+
+
+@app.command()
+@_expecting
+def dispute(
+    number: Round,
+    leaf: Annotated[
+        str | None, typer.Option(metavar="KIND/POSITION", help="The leaf, as in utility/5; default: the one that verify names.")
+    ] = None,
+    sources: From = None,
+    home: Home = Path(),
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Put the dispute bond on a leaf of a proposed round being wrong; the scorers recompute it, and vote.
+
+    Without --leaf the round is replayed first. The bond comes back if the dispute is upheld, and is lost if it is dismissed.
+
+    Example: fairshare scorer dispute 3 --leaf utility/5 --home ./scorer
+    """
+    from aggregator.scorer.court import dispute as disputed
+    from aggregator.scorer.court import disputed_leaf
+    from ledger.amounts import show_amount
+    from ledger.disputes import Disputes
+
+    with _gathering(home, sources, None, None, None, passphrase_file) as gathering:
+        with working(f"replaying round {number}", as_json):
+            kind, position = disputed_leaf(gathering, number, leaf)
+        bond = Disputes(gathering.ledger).bond()
+        mined = disputed(gathering, number, kind, position, bond)
+    named = f"{kind.name.lower()}/{position}"
+    result = {"round": number, "leaf": named, "bond": str(bond), "block": mined.block}
+    emit(result, as_json, lambda: print(f"disputed {named} of round {number} with a bond of {show_amount(bond)} coin"))
+
+
 def _failed(number: int, refusal: Exception, as_json: bool) -> NoReturn:
     result = {"round": number, "result": "FAIL", "where": getattr(refusal, "where", None), "sentence": str(refusal)}
     emit(result, as_json, lambda: print(plain(f"FAIL  round {number}: {refusal}")))

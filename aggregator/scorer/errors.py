@@ -6,6 +6,7 @@ AggregatorError
 │   ├── ChainDisagrees        the evidence contradicts what the chain says
 │   └── BodyWithheld          a body that was forwarded in time is missing
 ├── NothingToVerify           the round has no outcome (yet)
+├── NothingToDispute          the evidence has no such leaf
 ├── NoQuorum                  too few scorers signed one outcome
 └── ScorerHomeIncomplete      the scorer's directory is not there, or a setting is missing or malformed
 """
@@ -56,6 +57,14 @@ class NothingToVerify(AggregatorError):
     def __init__(self, round_number: int, state: str) -> None:
         self.round, self.state = round_number, state
         super().__init__(f"round {round_number} is {state}: there is an outcome to verify from its proposal on")
+
+
+class NothingToDispute(AggregatorError):
+    """The round's evidence has no such leaf, or the verification found none that differs."""
+
+    def __init__(self, round_number: int, what: str) -> None:
+        self.round, self.what = round_number, what
+        super().__init__(f"round {round_number} has no {what}: name a leaf as KIND/POSITION, such as utility/5")
 
 
 class NoQuorum(AggregatorError):

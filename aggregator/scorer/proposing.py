@@ -28,6 +28,7 @@ def propose(gathering: Gathering, number: int) -> Mined:
 def _gathered(gathering: Gathering, number: int) -> dict[Claim, dict[str, bytes]]:
     """By claimed outcome, the scorers' signatures that stand under it, here and at every mirror."""
     found: dict[Claim, dict[str, bytes]] = {}
+    bonded = gathering.ledger.bonded(number)
     own = Records(gathering.home.path / "rounds", gathering.ledger.domain).attested(number)
     offers = [(own.claim, list(own.signatures.values()))] if own else []
     for mirror in gathering.mirrors:
@@ -42,6 +43,6 @@ def _gathered(gathering: Gathering, number: int) -> dict[Claim, dict[str, bytes]
                 signer = claim.attestation.signer(gathering.ledger.domain, signature)
             except SignatureError:
                 continue
-            if gathering.ledger.is_scorer(signer):
+            if signer in bonded:
                 found.setdefault(claim, {})[signer] = signature
     return found

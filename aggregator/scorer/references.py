@@ -116,7 +116,7 @@ def _check_receipt(published: Evidence, node: int, ledger: LedgerClient) -> None
         signer = promised.signer(ledger.domain, receipt.get("signature"))
     except SignatureError as error:
         raise ReplayDifference(f"RECEIPT leaf {node}", str(error), "a signature by the aggregator") from error
-    if not ledger.is_aggregator(signer):
+    if signer != ledger.aggregator(promised.round):
         raise ReplayDifference(f"RECEIPT leaf {node}", f"signed by {signer}", "a signature by the aggregator")
 
 

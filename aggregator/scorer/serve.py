@@ -20,6 +20,7 @@ from aggregator.scorer.errors import REFUSALS
 from aggregator.scorer.forwarding import Forwarding
 from aggregator.scorer.gathering import Gathering
 from aggregator.scorer.verify import verify
+from aggregator.scorer.voting import Voting
 from aggregator.web.serving import listen, polite_server, signals_end
 from ledger.errors import LedgerError
 from ledger.records import RoundState
@@ -36,6 +37,7 @@ class Follower:
     def __init__(self, gathering: Gathering) -> None:
         self.trouble: str | None = None
         self.attesting = Attesting(gathering)
+        self._voting = Voting(gathering)
         self._gathering = gathering
         self._told: set[int] = set()
         self._refused: set[int] = set()
@@ -58,10 +60,11 @@ class Follower:
         self._stopping.set()
 
     def turn(self) -> None:
-        """Attest the last round if there is an outcome to attest, or look at it if it was proposed without this scorer.
+        """Vote in open disputes; attest the last round if there is an outcome, or look at it if others proposed it.
 
         Raises what keeps it from knowing; a refusal is only logged, as it is a result.
         """
+        self._voting.turn()
         ledger = self._gathering.ledger
         number = ledger.last_round()
         if number == 0 or number in self._refused or number in self._told:

@@ -42,7 +42,7 @@ class ServiceLibrary:
     def take_attestation(self, number: int, signature: bytes) -> None:
         """Keep a scorer's signature under the claim, and wake the coordinator."""
         signer = self.claim(number).attestation.signer(self._context.federation.domain, signature)
-        if not self._context.ledger.is_scorer(signer):
+        if signer not in self._context.ledger.bonded(number):
             raise WrongAttestation(number, signer)
         self._context.store.attest(number, signer, signature)
         self._context.news.set()

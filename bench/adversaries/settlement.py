@@ -10,12 +10,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.report import Goal, Row, row
+from ledger.artifacts import ContractName
+from ledger.contracts import contract_at
 from ledger.errors import Reverted
 from ledger.records import Call, RoundState
 from protocol.config import parse_config
 from protocol.shares import pack_scores
-from protocol.typed_data import Domain
-from tests.support.chain import CONFIG, LocalChain, LocalFederation, account, founding
+from protocol.trees import EMPTY_LEAF, NODE_TREE_DEPTH, tree_proof, tree_root
+from protocol.typed_data import Domain, Receipt
+from tests.support.chain import COIN, CONFIG, LocalChain, LocalFederation, account, founding
 
 SCORERS = ("scorer", "owner 9", "owner 10", "owner 11")
 HONEST, PADDED = (5_000_000, 5_000_000), (9_000_000, 1_000_000)
@@ -34,7 +37,10 @@ def rows() -> list[Row]:
             with _federation(place) as federation:
                 gained = play(federation, place)
             found.append(row(name, "gain", 100 * gained / pool, "% of the pool", Goal(at_most=0)))
-        return found
+        with _federation(Path(directory) / "dropped") as federation:
+            lost = _dropped_update(federation)
+        case = "lying aggregator drops a rival's update that it gave a receipt for"
+        return [*found, row(case, "gain in stake", lost, "coin", Goal(at_most=0))]
 
 
 @contextmanager
@@ -47,11 +53,11 @@ def _federation(directory: Path) -> Iterator[LocalFederation]:
         yield federation
 
 
-def _closed(federation: LocalFederation) -> int:
+def _closed(federation: LocalFederation, root: bytes = b"\x07" * 32) -> int:
     client = federation.client
     federation.send("aggregator", client.open_round(0, (bytes(32),), bytes(32)))
     federation.chain.advance(federation.config.rounds.commit_seconds)
-    federation.send("aggregator", client.close_round(1, bytes(32)))
+    federation.send("aggregator", client.close_round(1, root))
     return 1
 
 
@@ -79,6 +85,23 @@ def _finish(federation: LocalFederation) -> int:
             _try(federation, client.claim(node, [1]))
             _try(federation, client.claim(node, [1]))
     return client.balance(account("owner 0").address) - client.pool() // 2 if client.total_supply() else 0
+
+
+def _dropped_update(federation: LocalFederation) -> float:
+    """The rival proves the broken receipt: what the aggregator's bond is worth less, in coin (negative)."""
+    client, rival = federation.client, 1
+    _closed(federation, tree_root({0: b"\x08" * 32}, NODE_TREE_DEPTH))
+    receipt = Receipt(1, rival, b"\x09" * 32)
+    signature = receipt.sign(client.domain, account("aggregator"))
+    path = tree_proof({0: b"\x08" * 32}, NODE_TREE_DEPTH, rival)
+    before = _bond(federation)
+    federation.send("owner 1", client.court.prove_broken_receipt(receipt, signature, EMPTY_LEAF, path))
+    return (_bond(federation) - before) / COIN
+
+
+def _bond(federation: LocalFederation) -> int:
+    registry = contract_at(federation.client.web3, federation.client.registry_address, ContractName.REGISTRY)
+    return int(registry.functions.bondOf(account("aggregator").address).call()[0])
 
 
 def _try(federation: LocalFederation, call: Call) -> None:

@@ -1,4 +1,7 @@
-"""A lying aggregator that uses every tolerance up in favour of a friend: what scorers must still attest."""
+"""A lying aggregator that uses every tolerance up in favour of a friend: what scorers must still attest.
+
+The digits are evaluated in integers, so their utilities have no tolerance; here they have that of a float model.
+"""
 
 from dataclasses import replace
 
@@ -20,7 +23,7 @@ def rows(seeds: int) -> list[Row]:
         gained = 100 * (_score(lie, friend) - _score(honest, friend)) / SCORE_TOTAL
         found.append(
             row(
-                f"lying aggregator: tolerance used up, seed {seed}",
+                f"lying aggregator: tolerance of a float model used up, seed {seed}",
                 "gain",
                 gained,
                 "% of the pool",

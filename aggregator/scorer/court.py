@@ -1,0 +1,92 @@
+"""`fairshare scorer prove` and `dispute`: what a scorer, or anyone with its tools, does about a round that is wrong."""
+
+import re
+from dataclasses import dataclass
+
+from aggregator.assembly import read_bundle
+from aggregator.scorer.errors import NothingToDispute, NothingToVerify, ReplayDifference
+from aggregator.scorer.faults import Fault, provable_faults, sum_opening
+from aggregator.scorer.gathering import Gathering
+from aggregator.scorer.verify import intact, verify
+from ledger.records import Call
+from ledger.sender import MemoryJournal, Mined, Sender
+from protocol.evidence import Evidence, Kind
+from protocol.openings import open_leaf
+
+_LEAF = re.compile(r"([A-Z]+) leaf (\d+)")
+_COALITION = re.compile(r"UTILITY leaf of coalition (0x[0-9a-f]+) on shard (\d+)")
+
+
+@dataclass(frozen=True)
+class Proved:
+    """A fault that the chain has judged."""
+
+    fault: Fault
+    mined: Mined
+
+
+def faults_of(gathering: Gathering, number: int) -> tuple[Fault, ...]:
+    """Every provable fault of a round, from the evidence that the chain points to or that mirrors claim."""
+    return tuple(provable_faults(_evidence(gathering, number), gathering.ledger, number))
+
+
+def prove(gathering: Gathering, fault: Fault) -> Proved:
+    """Have the chain judge a fault; the prover gets the fee, or the wronged node its part. Raises `Reverted`."""
+    return Proved(fault, send(gathering, f"prove:{fault.name}", fault.proof))
+
+
+def dispute(gathering: Gathering, number: int, kind: Kind, position: int, bond: int) -> Mined:
+    """Put a bond on a proposed round's leaf being wrong. Raises `NothingToDispute` if there is no such leaf, `Reverted`."""
+    evidence = _evidence(gathering, number)
+    return send(gathering, f"dispute:{number}:{kind}:{position}", _dispute(gathering, evidence, number, kind, position, bond))
+
+
+def send(gathering: Gathering, key: str, call: Call) -> Mined:
+    """Send a call with the scorer's key."""
+    assert gathering.account is not None, "this needs the scorer's key"
+    return Sender(gathering.ledger.web3, gathering.account, MemoryJournal()).submit(key, call)
+
+
+def disputed_leaf(gathering: Gathering, number: int, named: str | None) -> tuple[Kind, int]:
+    """The leaf that is named as KIND/POSITION, or else the first that a replay finds to differ.
+
+    Raises `NothingToDispute` if the name is none, the round replays, or what differs is no leaf.
+    """
+    if named is not None:
+        kind, _, position = named.partition("/")
+        if kind.upper() not in Kind.__members__ or not position.isdecimal():
+            raise NothingToDispute(number, named)
+        return Kind[kind.upper()], int(position)
+    try:
+        verify(gathering.ledger, gathering.blobs, number)
+    except ReplayDifference as difference:
+        if (found := _LEAF.match(difference.where)) is not None:
+            return Kind[found[1]], int(found[2])
+        if (found := _COALITION.match(difference.where)) is not None:
+            return Kind.UTILITY, _position(_evidence(gathering, number), int(found[1], 16), int(found[2]))
+        raise NothingToDispute(number, difference.where) from difference
+    raise NothingToDispute(number, "differing leaf: the round replays")
+
+
+def _position(evidence: Evidence, coalition: int, shard: int) -> int:
+    for position, leaf in evidence.by_kind[Kind.UTILITY].items():
+        if (int.from_bytes(leaf.get("coalition"), "little"), leaf.get("shard")) == (coalition, shard):
+            return position
+    raise NothingToDispute(evidence.header.round, f"utility of coalition {coalition:#x}")
+
+
+def _dispute(gathering: Gathering, evidence: Evidence, number: int, kind: Kind, position: int, bond: int) -> Call:
+    leaf, court = evidence.by_kind[kind].get(position), gathering.ledger.court
+    if leaf is None:
+        raise NothingToDispute(number, f"{kind.name} leaf {position}")
+    if kind is Kind.CONTRIBUTION:
+        return court.dispute_contribution(number, evidence.header, leaf, sum_opening(evidence, position), bond)
+    return court.dispute(number, evidence.header, leaf, open_leaf(evidence, kind, position).siblings, bond)
+
+
+def _evidence(gathering: Gathering, number: int) -> Evidence:
+    root = gathering.ledger.round(number).evidence_root
+    found = root if any(root) else gathering.claimed(number)
+    if found is None:
+        raise NothingToVerify(number, "without evidence")
+    return intact(gathering.blobs, lambda: read_bundle(found, gathering.blobs))
