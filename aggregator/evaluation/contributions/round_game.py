@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from aggregator.errors import ClusterError
 from aggregator.evaluation.contributions.game import HERE, Resources, Worth, indicators
 from aggregator.evaluation.merge.mean import WeightedMean
 from learning.coalitions.choice import choose_evaluator
@@ -123,10 +124,11 @@ class RoundGame:
         found = chain.from_iterable(self._resources.executor.map(self._work, self._blocks(needed, outputs)))
         for coalition in coalitions:
             worth = self._pinned.get(coalition)
-            if worth is None:
-                worth = next(found)
-            elif outputs:
-                worth = worth._replace(outputs=next(found).outputs)
+            if worth is None or outputs:
+                evaluated = next(found, None)
+                if evaluated is None:
+                    raise ClusterError("the executor gave fewer results than it was given blocks: nothing is taken from it")
+                worth = evaluated if worth is None else worth._replace(outputs=evaluated.outputs)
             self.utilities[coalition] = tuple(
                 int(worth.scores[start:end].sum(dtype=np.int64)) for start, end in pairwise(self.bounds)
             )
