@@ -78,8 +78,9 @@ def contribute(
     active = active_players(updates)
     reduced = Reduced(game, active)
     found = estimate(reduced, work // game.cost, seed, published.stages if published else ())
-    if found.denominator == SOLVE_DENOMINATOR:
-        found = replace(found, contributions=shared_out(found.contributions, alike(updates, weights, active)))
+    # Whom nothing tells apart gets the same, whatever floats made of the sums of their coalitions.
+    twins = alike(updates, weights, active)
+    found = replace(found, contributions=shared_out(found.contributions, twins))
     measured = _figures(nodes, game, active, found)
     used = measured if published is None else _published(published, measured)
 
@@ -96,7 +97,7 @@ def contribute(
     else:
         among = {_among(active, players[mask]): total for mask, total in totals.items()}
         numerators, _ = shapley(among, len(active))
-        values |= {nodes[player]: value for player, value in zip(active, numerators, strict=True)}
+        values |= {nodes[player]: value for player, value in zip(active, shared_out(numerators, twins), strict=True)}
     return Contributions(values, found.denominator, used, measured, empty, everything, game.scorable)
 
 
