@@ -31,6 +31,9 @@ from protocol.parameters import Parameters
 EVALUATORS = {"one-by-one": 1, "batched": 2, "integer": 3}
 """Names of evaluators and their numbers in the evidence, never reused."""
 
+MOST_OUTPUTS = 1 << 18
+"""Outputs of a coalition over all samples up to which they are kept; of models with more, the scores are interpolated."""
+
 _BLOCK = 256
 """Coalitions that are handed to an executor at a time, at most."""
 
@@ -61,6 +64,8 @@ class CoalitionWork:
         scores = np.concatenate([one.scores for one in found], axis=1)
         scores[~scorable] = 0
         whole = torch.cat([one.outputs for one in found if one.outputs is not None], 1) if block.outputs else None
+        if whole is not None and whole[0].numel() > MOST_OUTPUTS:
+            whole = None
         return [
             Worth(coalition, scores[row], None if whole is None else whole[row], bool(scorable[row]))
             for row, coalition in enumerate(block.coalitions)
@@ -177,5 +182,5 @@ class RoundGame:
 
     def _blocks(self, coalitions: Sequence[int], outputs: bool) -> Iterator[Block]:
         # Cut by what a result takes, never by who will work on it: so all executors do the same sums.
-        size = max(1, min(_BLOCK, self._resources.memory // (64 * self.samples * (4 if outputs else 1))))
+        size = max(1, min(_BLOCK // 16 if outputs else _BLOCK, self._resources.memory // (64 * self.samples)))
         return (Block(tuple(coalitions[at : at + size]), outputs) for at in range(0, len(coalitions), size))

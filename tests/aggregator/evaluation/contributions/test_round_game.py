@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from aggregator.errors import ClusterError
+from aggregator.evaluation.contributions import round_game
 from aggregator.evaluation.contributions.estimate import SOLVE_DENOMINATOR, Estimate, Estimator, Outcome
 from aggregator.evaluation.contributions.estimators import enumerate_game, krige
 from aggregator.evaluation.contributions.game import HERE, Resources, indicators
@@ -156,6 +157,16 @@ def test_kriging_keeps_the_laws_on_trained_models() -> None:
     even = shared_out(found.contributions, twins)
     assert abs(even[2] - even[7]) <= 1
     assert sum(even) == sum(found.contributions)
+
+
+def test_of_models_with_many_outputs_the_scores_are_interpolated(monkeypatch: pytest.MonkeyPatch) -> None:
+    updates, weights = shares(9)
+    exact = enumerate_game(digits_game(updates, weights))
+    monkeypatch.setattr(round_game, "MOST_OUTPUTS", 360 * 10 - 1)
+    assert next(digits_game(updates, weights).play([5], outputs=True)).outputs is None
+    found = krige(digits_game(updates, weights), 64, SEED)
+    assert isinstance(found, Estimate)
+    assert np.linalg.norm(fraction(found) - fraction(exact)) < 0.03 * np.linalg.norm(fraction(exact))
 
 
 def test_splitting_a_player_in_three_hardly_changes_its_total() -> None:
