@@ -6,7 +6,8 @@ seed; what is due again on chain is sent under the nonce that it had, so nothing
 another one, the chain is believed, as everywhere: the round is evaluated again, or ends Void.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -17,7 +18,7 @@ from aggregator.service.context import Context
 from aggregator.service.database import WRITES
 from aggregator.service.phases import Phase
 from aggregator.service.records import RoundRecord
-from aggregator.service.tables import AttestationRow, RoundRow, SeenBlockRow
+from aggregator.service.tables import AttestationRow, RoundRow, SeenBlockRow, UpdateRow
 from ledger.errors import BlockMissing
 from ledger.records import BlockRef, ChainRound, RoundState
 from protocol.inputs import round_seed
@@ -58,6 +59,8 @@ class Rollbacks:
 
     def _rewind(self, found: RoundRecord) -> None:
         on_chain = self.context.ledger.round(found.number)
+        if on_chain.state in (RoundState.NONE, RoundState.OPEN):
+            self._drop_commits(found.number)
         target = self._target(found, on_chain)
         unpaid = found.phase is Phase.VOID or not found.scores
         if target is None and found.settled and unpaid and not on_chain.released:
@@ -65,7 +68,7 @@ class Rollbacks:
         if target is None:
             return
         log.warning("round goes back", round=found.number, source=found.phase.value, target=target.value)
-        with Session(self.context.store.engine.execution_options(**{WRITES: True})) as session, session.begin():
+        with self._writing() as session:
             row = session.get_one(RoundRow, found.number)
             row.phase, row.reason, row.settled, row.final_at = target, None, False, None
             if on_chain.state is not RoundState.NONE:
@@ -76,6 +79,11 @@ class Rollbacks:
                 session.execute(delete(AttestationRow).where(AttestationRow.round == found.number))
             if target is Phase.PROPOSED:
                 row.final_at = on_chain.deadline
+
+    def _drop_commits(self, number: int) -> None:
+        """Commitments that came by the chain, and so have no receipt, count as far as its new history has them too."""
+        with self._writing() as session:
+            session.execute(delete(UpdateRow).where(UpdateRow.round == number, UpdateRow.receipt == b""))
 
     def _target(self, found: RoundRecord, on_chain: ChainRound) -> Phase | None:
         """The phase that a round has to go back to, None if it agrees with the chain or is behind it."""
@@ -108,6 +116,11 @@ class Rollbacks:
             return None if row is None else BlockRef(row.number, row.hash)
 
     def _see(self, block: BlockRef) -> None:
-        with Session(self.context.store.engine.execution_options(**{WRITES: True})) as session, session.begin():
+        with self._writing() as session:
             session.execute(delete(SeenBlockRow))
             session.add(SeenBlockRow(number=block.number, hash=block.hash))
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with Session(self.context.store.engine.execution_options(**{WRITES: True})) as session, session.begin():
+            yield session

@@ -132,6 +132,26 @@ def test_a_paid_round_that_the_chain_forgot_altogether_is_played_and_paid_again_
         assert chain.web3.eth.get_transaction_count(account("aggregator").address) == 3  # open, close, propose
 
 
+def test_a_commitment_that_the_chain_forgot_is_looked_for_again(tmp_path: Path) -> None:
+    with serving(Served, tmp_path) as (service, chain):
+        service.turn(2)
+        keep(chain, tmp_path / "copy")
+        view, ledger = service.client.round(1), service.stage.ledger
+        by_chain, by_api = (make_update(service.domain, view, node) for node in (0, 1))
+        service.stage.federation.send("stranger", ledger.commit(by_chain.update, by_chain.signature))
+        service.turn()
+        assert service.client.upload(1, 0).committed
+
+        set_back(chain, tmp_path / "copy")
+        chain.mine(1)
+        service.turn()
+        assert (service.client.round(1).commits, ledger.round(1).commits) == (0, 0)
+        service.stage.federation.send("stranger", ledger.commit(by_chain.update, by_chain.signature))
+        service.commit(by_api)
+        service.turn(2)
+        assert (service.client.round(1).state, service.client.round(1).commits) == ("closed", 2)
+
+
 def test_a_chain_that_only_grew_is_not_taken_for_another(tmp_path: Path) -> None:
     with serving(Served, tmp_path) as (service, chain):
         collect(service, 1)
