@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from protocol.parameters import Parameters
@@ -35,7 +36,8 @@ def gram_of(rows: Sequence[Parameters]) -> Gram:
     exponents = exponents_of(rows)
     products = np.zeros((len(rows), len(rows)))
     for block in scaled_blocks(rows, exponents):
-        products += block @ block.T  # numpy sees the symmetry and computes half
+        scaled = torch.from_numpy(block)
+        products += (scaled @ scaled.T).numpy()  # torch's product takes a fraction of numpy's time
     norms = np.sqrt(np.diag(products))
     safe = np.where(norms > 0, norms, 1)
     return Gram(products / safe[:, None] / safe[None, :], np.ldexp(norms, exponents))
