@@ -70,7 +70,7 @@ def test_what_costs_no_evaluation_is_checked_in_every_quick_verification(
 
 def test_a_wrong_utility_is_found_when_it_is_drawn(inputs: RoundInputs, evidence: Evidence) -> None:
     lie = altered(evidence, Kind.UTILITY, 5, lambda values: {"utility": values["utility"] + 65})
-    with pytest.raises(ReplayDifference, match=r"UTILITY leaf 5 \(tolerance 64\)"):
+    with pytest.raises(ReplayDifference, match=r"UTILITY leaf 5 \(tolerance 0\)"):
         verify_quickly(inputs, lie, 1000)
     leaves = tuple(leaf for leaf in evidence.leaves if leaf.kind is not Kind.SCORE)
     with pytest.raises(EvidenceError, match="SCORE"):
