@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from aggregator.evaluation.gate.explanation import explain
 from aggregator.mirror.library import EvidenceReader
 from aggregator.refusals import NotYetThere
 from aggregator.service.context import Context
@@ -149,7 +150,7 @@ class Views:
             samples=leaves[Kind.UPDATE][node].get("samples"),
             verdict=verdict.word,
             reason=reason.code,
-            sentence=reason.sentence,
+            sentence=self._explained(evidence, node, reason),
             next_step=reason.next_step,
             weight=leaves[Kind.VERDICT][node].get("weight"),
             contribution=0 if contribution is None else contribution.get("contribution"),
@@ -157,6 +158,13 @@ class Views:
             score=score,
             reward=0 if phase is Phase.VOID else self.figures.worth(score),
         )
+
+    def _explained(self, evidence: Evidence, node: int, reason: Reason) -> str:
+        statistics, reputation = (evidence.by_kind[kind].get(node) for kind in (Kind.STATISTICS, Kind.REPUTATION))
+        if statistics is None or reputation is None:
+            return reason.sentence
+        gate = self.context.federation.config.gate
+        return explain(reason, statistics.get("values"), reputation.get("reputation"), gate)
 
     def _evidence_of(self, found: RoundRecord, what: str) -> Evidence:
         if found.final_at is None or found.evidence_root is None:

@@ -16,7 +16,7 @@ from protocol.verdicts import Reason, Verdict
 FULL_WEIGHT = 1 << 16
 """d_i = 1, in its unit of 2^-16."""
 
-_REASONS = {
+REASONS = {
     Statistic.DUPLICATE: Reason.SIMILAR_TO_ANOTHER,
     Statistic.SIZE: Reason.UNUSUAL_NORM,
     Statistic.CONE: Reason.OUTSIDE_CONE,
@@ -153,7 +153,7 @@ def _judged(
     if suspicion > nats(gate.expel):
         reason = Reason.EXPELLABLE
     elif ratio > nats(gate.reject_round):
-        reason = _REASONS[strongest(measured, gate)]
+        reason = REASONS[strongest(measured, gate)]
     elif suspicion > nats(gate.reject):
         reason = Reason.SUSPECTED
     quarantined = max(1, weight * gate.quarantine_weight // 1000)

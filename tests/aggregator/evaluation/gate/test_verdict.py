@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aggregator.evaluation.gate.explanation import explain
 from aggregator.evaluation.gate.inspection import Inspection
 from aggregator.evaluation.gate.statistics import STATISTIC_UNIT, Statistic, Statistics
 from aggregator.evaluation.gate.verdict import FULL_WEIGHT, Claimed, Decision, decide, median_norm
@@ -235,3 +236,17 @@ def test_whatever_is_published_there_is_one_decision_within_its_bounds(values: l
     assert (found.weight == 0) == (found.verdict in (Verdict.REJECT, Verdict.DUPLICATE))
     assert 0 <= found.weight <= FULL_WEIGHT
     assert found.reputation is None or 0 <= found.reputation < 1 << 63
+
+
+def test_every_reason_of_measurement_is_told_with_its_numbers() -> None:
+    measured = statistics(norm=3 << 20, reference=2, duplicate=0.91, cone=7.2, affine=6, guard=4.4)
+    told = {reason: explain(reason, measured, 5 << 20, gate()) for reason in Reason}
+    assert "Its length is 3, the reference 2." in told[Reason.CLIPPED]
+    assert "Similarity 0.91 of 1" in told[Reason.SIMILAR_TO_LOWER_INDEX]
+    assert "7.2 standard deviations" in told[Reason.OUTSIDE_CONE]
+    assert "the limit is 4.0" in told[Reason.OUTSIDE_CONE]
+    assert "Suspicion 5.0 nats, the limit is 6.0." in told[Reason.SUSPECTED]
+    assert "4.4 standard deviations outside calibration" in told[Reason.OUTSIDE_CALIBRATION]
+    assert all(sentence.startswith(reason.sentence) for reason, sentence in told.items())
+    assert told[Reason.NOT_FINITE] == Reason.NOT_FINITE.sentence
+    assert {reason for reason, sentence in told.items() if reason >= 21 and sentence == reason.sentence} == {Reason.NEW_NODE}
