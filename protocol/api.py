@@ -123,8 +123,9 @@ class RoundView(Resource):
 class NodeScore(Resource):
     """What one node did in one round and what it earned.
 
-    `contribution` and `standard_error` are numerators over the round's `denominator`, in units of 2^-20 of one sample's
-    score; `reward` is in base units of the token.
+    `contribution` and the errors are numerators over the round's `denominator`, in units of 2^-20 of one sample's score:
+    `sampling_error` comes from the choice of the evaluation samples, `estimation_error` from not having evaluated all coalitions,
+    `standard_error` is both together. `reward` is in base units of the token.
     """
 
     node: int
@@ -137,6 +138,8 @@ class NodeScore(Resource):
     weight: int
     contribution: BigInt
     standard_error: BigInt
+    sampling_error: BigInt
+    estimation_error: BigInt
     score: int
     reward: BigInt
 
@@ -181,6 +184,38 @@ class RewardsView(Resource):
     claimed: BigInt
     slashed: BigInt
     last_round: int
+    block: int
+
+
+class RoundContribution(Resource):
+    """What a node contributed to one round, and the errors of that (see `NodeScore`), as shares of a perfect score.
+
+    All zero for a node that did not take part, or is in no coalition. The exact integers are in the round's scores.
+    """
+
+    round: int
+    state: str
+    took_part: bool
+    contribution: float
+    standard_error: float
+    sampling_error: float
+    estimation_error: float
+
+
+class ContributionsView(Resource):
+    """What a node contributed to all rounds with an outcome, newest first, and in total to the Final ones.
+
+    The figures are sums of shares of a perfect score. Rounds are evaluated on the same samples, so the total's `sampling_error`
+    is the sum of theirs, an upper bound; its `estimation_error` is the root of the sum of squares.
+    """
+
+    node: int
+    address: str
+    contribution: float
+    standard_error: float
+    sampling_error: float
+    estimation_error: float
+    rounds: list[RoundContribution]
     block: int
 
 

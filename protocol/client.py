@@ -12,6 +12,7 @@ from protocol.api import (
     AttestRequest,
     CommitRequest,
     ConfigView,
+    ContributionsView,
     FederationView,
     Health,
     NodeView,
@@ -141,6 +142,10 @@ class FederationClient:
     def rewards(self, node: int | str) -> RewardsView:
         """What a participant earned, by index or owner address."""
         return self._get(f"/v1/nodes/{node}/rewards", RewardsView)
+
+    def contributions(self, node: int | str) -> ContributionsView:
+        """What a participant contributed, round by round and in total, by index or owner address."""
+        return self._get(f"/v1/nodes/{node}/contributions", ContributionsView)
 
     def model(self, sha256: bytes) -> bytes:
         """The safetensors file of a model by its model hash, unverified."""

@@ -11,8 +11,20 @@ from aggregator.service.intake import known_round
 from aggregator.service.journal import SqlJournal
 from aggregator.service.phases import Phase
 from aggregator.service.records import Counts, RoundRecord
+from aggregator.service.totals import in_total, round_contribution
 from aggregator.service.voids import told
-from protocol.api import ConfigView, FederationView, Health, NodeScore, RoundView, ScoresView, TaskView, UploadView
+from protocol.api import (
+    ConfigView,
+    ContributionsView,
+    FederationView,
+    Health,
+    NodeScore,
+    RoundContribution,
+    RoundView,
+    ScoresView,
+    TaskView,
+    UploadView,
+)
 from protocol.evidence import Evidence, Kind
 from protocol.verdicts import Reason, Verdict
 from protocol.version import VERSION
@@ -27,6 +39,7 @@ class Views:
         self._journal = journal
         self._trouble = trouble
         self._evidence = EvidenceReader(context.blobs)
+        self._contributed: dict[tuple[int, int], RoundContribution] = {}  # by round and node, of Final rounds
 
     def health(self) -> Health:
         """Whether the service is up; that it answers at all says so, `status` says what it has trouble with."""
@@ -100,6 +113,12 @@ class Views:
             block=block,
         )
 
+    def contributions(self, node: int) -> ContributionsView:
+        """What a node contributed to every round that was proposed, newest first, and in total."""
+        block = self.figures.block()
+        found = [one for one in self.context.store.rounds() if one.final_at is not None and one.evidence_root is not None]
+        return in_total(node, self.figures.owner(node), [self._contribution(one, node) for one in found], block)
+
     def upload(self, number: int, node: int) -> UploadView:
         """What is here of a node's update in a round. Raises `UnknownRound`."""
         known_round(self.context, number)
@@ -155,6 +174,8 @@ class Views:
             weight=leaves[Kind.VERDICT][node].get("weight"),
             contribution=0 if contribution is None else contribution.get("contribution"),
             standard_error=0 if contribution is None else contribution.get("standard_error"),
+            sampling_error=0 if contribution is None else contribution.get("sampling_error"),
+            estimation_error=0 if contribution is None else contribution.get("estimation_error"),
             score=score,
             reward=0 if phase is Phase.VOID else self.figures.worth(score),
         )
@@ -165,6 +186,16 @@ class Views:
             return reason.sentence
         gate = self.context.federation.config.gate
         return explain(reason, statistics.get("values"), reputation.get("reputation"), gate)
+
+    def _contribution(self, found: RoundRecord, node: int) -> RoundContribution:
+        key = found.number, node
+        if key in self._contributed:
+            return self._contributed[key]
+        assert found.evidence_root is not None
+        contribution = round_contribution(found, self._evidence.read(found.evidence_root), node)
+        if found.phase is Phase.FINAL:
+            self._contributed[key] = contribution
+        return contribution
 
     def _evidence_of(self, found: RoundRecord, what: str) -> Evidence:
         if found.final_at is None or found.evidence_root is None:

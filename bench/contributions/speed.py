@@ -4,7 +4,7 @@ import numpy as np
 
 from aggregator.evaluation.contributions.game import HERE, indicators
 from bench.contributions.oracle import PlainLoop
-from bench.contributions.rounds import CNN10, MLP10, MLP100, Played, Setting, play
+from bench.contributions.rounds import CNN10, METRICS, MLP10, MLP100, Exact, Played, Setting, play
 from bench.report import Goal, Row, row
 from bench.timing import compare
 from learning.coalitions.batched import Batched
@@ -60,10 +60,10 @@ def _all_coalitions(repeats: int) -> list[Row]:
 def _integer(setting: Setting, repeats: int) -> list[Row]:
     """The evaluator that the model gets, if it is exact, against the one in float32."""
     played = play(setting._replace(rounds=0), seed=0)
-    exact = _evaluator(played)
+    task, data = Exact(setting.architecture, METRICS[_METRIC]), played.evaluation
+    exact = choose_evaluator(task, data, played.base, played.updates, played.samples, HERE.memory)
     if not exact.exact:
         return []
-    task, data = played.task(_METRIC), played.evaluation
     mixture = Mixture(played.base, played.updates, played.samples, HERE.memory)
     graph = trace(task.model().eval(), played.base.keys())
     assert graph is not None

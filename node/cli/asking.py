@@ -1,9 +1,13 @@
 """The commands by which a participant asks: nothing is sent to the chain, and no key is needed."""
 
 import sys
+from typing import TYPE_CHECKING
 
 from node.cli.options import Home, Json, PassphraseFile, Round, ends_well, open_home
 from protocol.terminal import emit, plain, table, working
+
+if TYPE_CHECKING:
+    from protocol.api import ContributionsView, RoundContribution
 
 _SIGNS = {"well": "ok ", "ill": "NO ", "not checked": "-- "}
 
@@ -85,6 +89,38 @@ def rewards(directory: Home, as_json: Json = False) -> None:
         ("aggregator", aggregator),
     ]
     emit({**found.to_json(), "symbol": symbol, "aggregator": aggregator}, as_json, lambda: table(("", ""), rows))
+
+
+@ends_well
+def contributions(directory: Home, as_json: Json = False) -> None:
+    """Show what the node contributed to every round and in total, each with its standard error, as the aggregator tells it.
+
+    In percent of a perfect model. `fairshare node verify` checks a round.
+
+    Example: fairshare node contributions press-7
+    """
+    from node.membership import own_node
+    from protocol.client import FederationClient
+
+    with working("asking the aggregator", quiet=as_json):
+        home, settings, ledger = open_home(directory)
+        with FederationClient(settings.federation_url) as client:
+            found = client.contributions(own_node(home, ledger).node)
+
+    def show() -> None:
+        rows = [
+            (str(one.round), one.state if one.took_part else f"{one.state}, without this node", *_percents(one))
+            for one in found.rounds
+        ]
+        rows.append(("all", "final", *_percents(found)))
+        table(("round", "state", "contribution", "± samples", "± estimation"), rows)
+
+    emit(found.model_dump(mode="json"), as_json, show)
+
+
+def _percents(found: "RoundContribution | ContributionsView") -> tuple[str, str, str]:
+    sampling, estimation = (f"{100 * error:.4f}" for error in (found.sampling_error, found.estimation_error))
+    return f"{100 * found.contribution:+.4f}", sampling, estimation
 
 
 @ends_well

@@ -167,6 +167,8 @@ class Service:
                 weight=1 << 16,
                 contribution=(1 << 20) * 10,
                 standard_error=1 << 20,
+                sampling_error=1 << 20,
+                estimation_error=0,
                 score=chain.score(number, node),
                 reward=chain.reward(number, node),
             )

@@ -119,6 +119,21 @@ def test_why_says_in_ten_lines_what_a_paid_node_got(paid: Paid, monkeypatch: pyt
     assert found["claimable"] == f"now: fairshare node claim {paid.homes[0].path}"
 
 
+def test_contributions_are_told_by_round_and_in_total_and_are_zero_where_there_are_none(paid: Paid) -> None:
+    mine, refused = (json.loads(run("contributions", paid.homes[node].path, "--json")[1]) for node in (0, 2))
+    (round_,) = mine["rounds"]  # the Void round was never proposed
+    scores = paid.service.client.scores(1)
+    perfect = scores.denominator * scores.evaluation_samples * (1 << 20)
+    for name in ("contribution", "standard_error", "sampling_error", "estimation_error"):
+        assert round_[name] == mine[name] == getattr(scores.nodes[0], name) / perfect
+    assert (round_["round"], round_["state"], round_["took_part"]) == (1, "final", True)
+    assert mine["contribution"] > mine["standard_error"] > 0
+    assert (refused["contribution"], refused["standard_error"], refused["rounds"][0]["took_part"]) == (0, 0, True)
+    code, out = run("contributions", paid.homes[0].path)
+    assert code == 0
+    assert f"{100 * mine['contribution']:+.4f}" in out.splitlines()[-1]
+
+
 def test_why_tells_a_refused_node_its_reason_and_what_to_do(paid: Paid) -> None:
     found = json.loads(run("why", paid.homes[2].path, 1, "--json")[1])
     assert (found["verdict"], found["reason"], found["score"], found["weight"]) == ("reject", "not-finite", 0, 0)

@@ -3,12 +3,14 @@
 from protocol.api import (
     CommitRequest,
     ConfigView,
+    ContributionsView,
     FederationView,
     Health,
     NodeScore,
     NodeView,
     ReceiptView,
     RewardsView,
+    RoundContribution,
     RoundView,
     ScoresView,
     TaskView,
@@ -92,6 +94,8 @@ SCORES = ScoresView(
             weight=65_536,
             contribution=528_482_304,
             standard_error=1_203_377,
+            sampling_error=1_203_377,
+            estimation_error=0,
             score=10_000_000,
             reward=1000 * _TOKENS,
         ),
@@ -122,6 +126,27 @@ REWARDS = RewardsView(
     claimed=0,
     slashed=0,
     last_round=1,
+    block=41,
+)
+
+CONTRIBUTIONS = ContributionsView(
+    node=0,
+    address=_OWNER,
+    contribution=0.7,
+    standard_error=0.0016,
+    sampling_error=0.0016,
+    estimation_error=0.0,
+    rounds=[
+        RoundContribution(
+            round=1,
+            state="final",
+            took_part=True,
+            contribution=0.7,
+            standard_error=0.0016,
+            sampling_error=0.0016,
+            estimation_error=0.0,
+        )
+    ],
     block=41,
 )
 
