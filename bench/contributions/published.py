@@ -71,7 +71,7 @@ def antithetic_permutations(utility: Counted, random: np.random.RandomState) -> 
 
 
 def gtg_shapley(utility: Counted, random: np.random.RandomState, threshold: float, stops: bool = False) -> Found:
-    """GTG-Shapley (Liu, Chen, Chen, Niyato, Wang and Yu, ACM TIST 13(4), 2022, algorithm 1; arXiv 2109.02053).
+    """GTG-Shapley (Liu, Chen, Yu, Liu and Cui, ACM TIST 13(4), 2022, algorithm 1; arXiv 2109.02053).
 
     Guided: every player in turn comes first, the others at random. Truncated: once U is within `threshold` of U(N), the rest of
     an order adds nothing; and no player gets anything if U(N) is within it of U(∅). With `stops`, by the rule of the
