@@ -49,7 +49,7 @@ class Exact(FashionMnist):
 
     def __init__(self, architecture: FashionMnist, metric: Metric) -> None:
         self.model = architecture.model  # type: ignore[method-assign]  # the task's whole content
-        self.score = metric  # type: ignore[method-assign,assignment]  # what is compared with the metrics that are exact
+        self.score = metric  # type: ignore[assignment]  # what is compared with the metrics that are exact
 
 
 class FashionMnistWide(FashionMnist):
