@@ -24,7 +24,9 @@ class Task(ABC):
                always the same. Sample i of the output depends on sample i of the input alone in evaluation mode.
     `loss`     a scalar, the mean over the batch, differentiable: what nodes minimise.
     `score`    one number per sample in [0, 1], higher is better: **what contributions are paid on**. Depends on nothing but
-               its arguments, so that every scorer gets the same. Helpers: `learning.scores`.
+               its arguments, so that every scorer gets the same. Helpers: `learning.scores`. A task that is paid on one of these
+               as it is says `score = staticmethod(soft_accuracy)`: with a model of dense and convolutional layers in a row
+               its utilities are then the same on every machine, to the bit.
     `correct`  what people read as accuracy; reported, never paid on.
     `load`     the samples behind a source string: a path, or a name that the task gives to data of its own. The same string
                must give the same data, in the same order.
