@@ -205,7 +205,7 @@ def test_an_old_copy_that_missed_the_closing_lets_the_round_time_out(served: Ser
     federation.send("aggregator", federation.client.close_round(1, b"\x07" * 32))
     served.turn(2)
     assert served.phase(1) is Phase.STALLED
-    federation.chain.advance(60 + 120)
+    federation.chain.advance(60 + 10 + 120)
     served.turn()
     assert served.client.round(1).reason == "another-update-root"
 
@@ -218,7 +218,7 @@ def test_a_lost_database_gives_up_the_round_whose_commitments_it_held(stage: Sta
     with serve(stage) as service:
         service.turn()
         assert service.phase(1) is (Phase.STALLED if closed else Phase.ABANDONING)
-        stage.chain.advance(60 + 120)
+        stage.chain.advance(60 + 10 + 120)
         service.turn(3)
         assert service.client.round(1).reason == "record-lost"
         assert stage.ledger.round(1).released
