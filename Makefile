@@ -64,7 +64,8 @@ clean: ## remove what was installed and built
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fairshare needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	@$(PYTHON) -m venv .venv
 
-.venv/run: .venv/bin/python pyproject.toml constraints.txt
+# An editable installation has a copy of the artifacts, which stands before the sources: a new contract takes a new installation.
+.venv/run: .venv/bin/python pyproject.toml constraints.txt $(wildcard contracts/artifacts/*.json)
 	@echo "Installing fairshare into .venv (once; about a minute) …"
 	@$(PIP) --editable .
 	@touch $@
