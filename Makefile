@@ -49,6 +49,8 @@ bench-gate-full: .venv/dev bench/.venv/ready ## measure the gate on the sampled 
 gate-defaults: .venv/dev ## fit the gate's default weights and thresholds anew, and write them into aggregator/template.py
 	$(BIN)/python -m bench.gate.defaults --write
 
+bench-gas: contracts/node_modules
+
 bench-%: .venv/dev bench/.venv/ready ## measure, as in `make bench-contributions` (QUICK=1: in five minutes)
 	$(BIN)/python -m bench.$*
 

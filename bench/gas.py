@@ -29,7 +29,7 @@ Costs = dict[str, dict[int, int]]
 def measure(sizes: tuple[int, ...]) -> Costs:
     """Run forge and read the gas of every step. Raises `SystemExit` with forge's words if it fails."""
     tests = rf"test_measure({'|'.join(map(str, sizes))})\("
-    command = ["tools/forge", "test", "--isolate", "--json", "--match-path", "test/gas/*", "--match-test", tests]
+    command = ["tools/forge", "test", "-vv", "--isolate", "--json", "--match-path", "test/gas/*", "--match-test", tests]
     done = subprocess.run(command, cwd=CONTRACTS, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
