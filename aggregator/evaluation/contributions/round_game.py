@@ -1,7 +1,8 @@
 """The game of a round: the models of coalitions of accepted updates, scored on the evaluation shards.
 
 U(S) is the sum over the samples of a bounded score, in units of 2^-20, of base + Σ_{i∈S} w_i · update_i with weights fixed over
-all accepted nodes. U(∅) is the base model's, really evaluated, and U(N) the merged model's.
+all accepted nodes. U(∅) is the base model's, really evaluated, and U(N) the merged model's: to the bit by the task's module where
+the evaluator is not exact, and counted on the same grids as all coalitions where it is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -101,17 +102,17 @@ class RoundGame:
         self.bounds = np.cumsum([0, *(len(shard) for shard in shards)]).tolist()
         self._resources = resources
         self._work = CoalitionWork(task, self.shards, base, tuple(updates), tuple(weights), resources.memory)
-        empty = [Evaluator(task, shard).scores(base) for shard in shards]
-        self._pinned = {0: Worth(0, np.concatenate(empty))}
+        empty = Worth(0, np.concatenate([Evaluator(task, shard).scores(base) for shard in shards]))
+        full = self._merged(WeightedMean(base, updates, weights).of_all()) if updates else empty
+        self.scorable = full.scorable
+        """Whether the merged model has a score."""
+        # An exact evaluator counts base and merged model as all others; a float would differ between machines.
+        exact = all(evaluator.exact for evaluator in self._work.evaluators)
+        self._pinned = {worth.coalition: worth for worth in (empty, full) if not (exact and worth.scorable)}
         self.utilities: dict[int, tuple[int, ...]] = {}
         """Of every coalition that was played, by its mask, in the order of the first time: its utility on each shard."""
         if updates:
             self._pinned[(1 << self.players) - 1] = self._merged(WeightedMean(base, updates, weights).of_all())
-
-    @property
-    def scorable(self) -> bool:
-        """Whether the merged model has a score."""
-        return self._pinned[(1 << self.players) - 1].scorable
 
     @property
     def evaluator_number(self) -> int:
