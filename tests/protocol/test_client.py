@@ -116,7 +116,8 @@ SCORES = {
     "nodes": [
         {
             "node": 5, "address": OWNER, "samples": 9, "verdict": "accept", "reason": "ok", "sentence": "Used.", "next_step": "",
-            "weight": 65536, "contribution": str(-(1 << 65)), "standard_error": "3", "score": 0, "reward": "0",
+            "weight": 65536, "contribution": str(-(1 << 65)), "standard_error": "3", "sampling_error": "3",
+            "estimation_error": "0", "score": 0, "reward": "0",
         },
     ],
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """Simulated federations: the real evaluation, on the digits, with tiny settings."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -37,7 +38,10 @@ def test_every_round_starts_where_the_last_one_ended() -> None:
         assert all(node.verdict is Verdict.ACCEPT for node in one.outcome.nodes)
     gains = [one.outcome.utility_empty for one in rounds] + [rounds[-1].outcome.utility_all]
     assert gains == sorted(gains)
-    assert [one.outcome.utility_all for one in rounds[:-1]] == gains[1:-1]
+    # The merged model is the next base to the bit; as a coalition it was scored by another
+    # evaluation, prepared for that round's updates, so the two figures agree within the tolerance of a utility.
+    for before, after in pairwise(rounds):
+        assert abs(before.outcome.utility_all - after.outcome.utility_empty) <= config().tolerance.utility
 
 
 def test_the_same_seed_gives_the_same_rounds() -> None:
