@@ -40,9 +40,10 @@ class Federation:
 
 @dataclass(frozen=True)
 class SimulatedRound:
-    """One round (from 1): what `evaluate_round` decided about it, and the nodes that were attacking in truth."""
+    """One round (from 1): what it started from (a model hash), what `evaluate_round` decided, and who attacked in truth."""
 
     number: int
+    base_model: bytes
     outcome: RoundOutcome
     attacking: frozenset[int]
     participants: frozenset[int]
@@ -71,7 +72,7 @@ def simulate(
         sent = participants.updates(number, base, None if delta is None else flatten(delta), refused)
         inputs = _inputs(federation, names, number, base, delta, sent.updates, participants.samples, reputation, seed)
         outcome = evaluate_round(inputs)
-        yield SimulatedRound(number, outcome, sent.attacking, frozenset(sent.updates))
+        yield SimulatedRound(number, inputs.bound.base_model, outcome, sent.attacking, frozenset(sent.updates))
         delta = {name: outcome.merged[name] - base[name] for name in base}
         base, reputation = outcome.merged, dict(outcome.reputation)
         refused = frozenset(node.node for node in outcome.nodes if node.verdict in UNPAID)

@@ -38,9 +38,9 @@ def test_every_round_starts_where_the_last_one_ended() -> None:
         assert all(node.verdict is Verdict.ACCEPT for node in one.outcome.nodes)
     gains = [one.outcome.utility_empty for one in rounds] + [rounds[-1].outcome.utility_all]
     assert gains == sorted(gains)
-    # The merged model is the next base to the bit; as a coalition it was scored by another
-    # evaluation, prepared for that round's updates, so the two figures agree within the tolerance of a utility.
     for before, after in pairwise(rounds):
+        assert after.base_model == before.outcome.model_hash
+        # One model, but scored twice: on a grid of integers for each round's own updates.
         assert abs(before.outcome.utility_all - after.outcome.utility_empty) <= config().tolerance.utility
 
 
