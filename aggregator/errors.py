@@ -3,7 +3,6 @@
 AggregatorError
 ├── HomeError                 the federation directory
 │   ├── HomeMissing           it is not there, or `fairshare aggregator init` has not finished in it
-│   ├── SettingsError         aggregator.toml cannot be read or has a bad value
 │   ├── NotDeployed           its contracts are not on this chain yet
 │   ├── FoundingFixed         it is deployed, so what it was founded on no longer changes
 │   └── ForeignLedger         the ledger on chain was founded on something else, or does not know our keys
@@ -42,10 +41,6 @@ class HomeMissing(HomeError):
     def __init__(self, missing: object) -> None:
         self.missing = missing
         super().__init__(f"{missing} is missing: make the federation directory with `fairshare aggregator init DIR --task …`")
-
-
-class SettingsError(HomeError, ValueError):
-    """`aggregator.toml` (or an environment variable over it) cannot be read or has a bad value."""
 
 
 class NotDeployed(HomeError):

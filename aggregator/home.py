@@ -11,18 +11,18 @@ nonces.sqlite     signed requests that were answered, until their deadlines have
 service.json      URL and process of the running service; there only while it runs
 """
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_settings import SettingsConfigDict
 
 from aggregator.blobs import BlobStore
-from aggregator.errors import HomeMissing, NotDeployed, SettingsError
+from aggregator.errors import HomeMissing, NotDeployed
 from ledger.deployment import Deployment, deployment_path, read_deployment
 from protocol.api import HexBytes
+from protocol.settings import LocalSettings
 
 KEYS = ("operator", "aggregator", "scorer")
 
@@ -36,7 +36,7 @@ def _hash(value: bytes) -> bytes:
 Hash = Annotated[HexBytes, AfterValidator(_hash)]
 
 
-class Settings(BaseSettings):
+class Settings(LocalSettings):
     """`aggregator.toml`. `database` is a SQLAlchemy URL, empty for SQLite in the directory; `poll_seconds` is how long the
     coordinator waits between looks at the chain; `memory` in MiB bounds each of what an evaluation holds of updates, models
     and activations at a time; `ray` is the address of a Ray cluster to evaluate on, empty for this process; `shards` and
@@ -56,18 +56,6 @@ class Settings(BaseSettings):
     ray: str = ""
     shards: Annotated[tuple[Hash, ...], Field(min_length=1)]
     root_set: Hash
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment first; `init_settings` is what the file says."""
-        return env_settings, init_settings
 
 
 class ServiceFile(BaseModel):
@@ -124,18 +112,11 @@ class AggregatorHome:
         return BlobStore(self.blobs_directory)
 
     def settings(self) -> Settings:
-        """aggregator.toml under the environment. Raises `HomeMissing`, or `SettingsError` naming every bad key."""
+        """aggregator.toml under the environment. Raises `HomeMissing`, or `FormatError` naming every bad key."""
         try:
-            return Settings(**tomllib.loads(self.settings_file.read_text()))
+            return Settings.read(self.settings_file)
         except FileNotFoundError:
             raise HomeMissing(self.settings_file) from None
-        except tomllib.TOMLDecodeError as error:
-            raise SettingsError(f"{self.settings_file} is not valid TOML: {error}; correct it there") from error
-        except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise SettingsError(
-                f"{self.settings_file} (or a FAIRSHARE_AGGREGATOR_ variable): {faults}; correct it there"
-            ) from error
 
     def database_url(self, settings: Settings) -> str:
         """Where the rounds are kept."""

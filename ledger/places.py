@@ -1,22 +1,21 @@
 """Where a command finds its federation: what a person names, completed from the federation directory and by defaults."""
 
-import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
 from eth_utils.address import is_address, is_checksum_address, is_checksum_formatted_address, to_checksum_address
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from ledger.deployment import Deployment, deployment_path, read_deployment
 from ledger.errors import WrongChain
 from protocol.errors import FormatError
+from protocol.settings import LocalSettings
 
 LOCAL_RPC_URL = "http://127.0.0.1:8545"
 LOCAL_CHAIN_ID = 31337
 
 
-class ChainSettings(BaseSettings):
+class ChainSettings(LocalSettings):
     """Where a chain answers, and which one it must be. The aggregator's settings name it, in its file and
     its environment variables; whatever else they say is not for us.
     """
@@ -25,13 +24,6 @@ class ChainSettings(BaseSettings):
 
     rpc_url: str = LOCAL_RPC_URL
     chain_id: int = LOCAL_CHAIN_ID
-
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: PydanticBaseSettingsSource
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment first, then the file."""
-        return named["env_settings"], named["init_settings"]
 
 
 class Place(NamedTuple):
@@ -46,7 +38,8 @@ def find_chain(directory: Path | None, rpc_url: str | None, chain_id: int | None
 
     Raises `FormatError` if `aggregator.toml` cannot be read.
     """
-    settings = _settings(directory) if directory else ChainSettings.model_construct()
+    path = directory / "aggregator.toml" if directory else None
+    settings = ChainSettings.read(path) if path and path.exists() else ChainSettings()
     return ChainSettings.model_construct(rpc_url=rpc_url or settings.rpc_url, chain_id=chain_id or settings.chain_id)
 
 
@@ -80,11 +73,3 @@ def read_address(text: str) -> str:
     if not is_address(text) or (is_checksum_formatted_address(text) and not is_checksum_address(text)):
         raise FormatError(f"{text!r} is not an address: 0x and 40 hexadecimal digits, mixed case only with the right checksum")
     return to_checksum_address(text)
-
-
-def _settings(directory: Path) -> ChainSettings:
-    path = directory / "aggregator.toml"
-    try:
-        return ChainSettings(**(tomllib.loads(path.read_text()) if path.exists() else {}))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
-        raise FormatError(f"{path} (or a FAIRSHARE_AGGREGATOR_ variable) cannot be read: {error}; correct it there") from error

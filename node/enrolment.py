@@ -93,7 +93,7 @@ def enrol(
     """
     from node.training import set_up  # brings torch, which checking terms and claiming must not
 
-    before = home.settings({}) if home.settings_file.exists() else None
+    before = home.written_settings()
     asked = f"{invitation.ledger} on chain {invitation.chain_id}"
     if before is not None and (before.ledger, before.chain_id) != (invitation.ledger, invitation.chain_id):
         raise HomeOfAnotherFederation(home.path, f"{before.ledger} on chain {before.chain_id}", asked)

@@ -3,7 +3,6 @@
 NodeError
 ├── HomeError                  the node directory cannot be used
 │   ├── HomeIncomplete         `fairshare node init` has not been finished here
-│   ├── SettingsInvalid        node.toml cannot be read, or a value is not of the right form
 │   ├── HomeOfAnotherFederation  the directory belongs to another federation
 │   ├── HomeInUse              another `fairshare node run` works here
 │   └── StoreUnreadable        state.sqlite is not this version's
@@ -50,14 +49,6 @@ class HomeIncomplete(HomeError):
             f"{home} has no {missing}: "
             f"finish it with `fairshare node init {home} --federation URL --invitation FILE --data SOURCE`"
         )
-
-
-class SettingsInvalid(HomeError, ValueError):
-    """node.toml, or an environment variable that overrides it, does not have the right form."""
-
-    def __init__(self, path: Path, problem: str) -> None:
-        self.path, self.problem = path, problem
-        super().__init__(f"{path}: {problem}; correct the file, or the FAIRSHARE_NODE_ variable that overrides it")
 
 
 class HomeOfAnotherFederation(HomeError):

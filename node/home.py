@@ -1,16 +1,15 @@
 """The node directory: where its keys, invitation, accepted task, bodies and record of rounds lie."""
 
 import fcntl
-import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from learning.source import TaskSource
 from node.errors import HomeIncomplete, HomeInUse, TermsChanged
-from node.settings import NodeSettings, read_settings, settings_text
+from node.settings import NodeSettings
 from protocol.config import FederationConfig, parse_config
 from protocol.files import write_durably
 from protocol.invitation import InvitationFile, read_invitation
@@ -50,15 +49,20 @@ class NodeHome:
         """The SQLite record of rounds."""
         return self.path / "state.sqlite"
 
-    def settings(self, environment: Mapping[str, str] = os.environ) -> NodeSettings:
-        """node.toml with the environment's overrides. Raises `HomeIncomplete` before init is finished, `SettingsInvalid`."""
-        if not self.settings_file.is_file():
-            raise HomeIncomplete(self.path, "node.toml")
-        return read_settings(self.settings_file, environment)
+    def settings(self) -> NodeSettings:
+        """node.toml under the environment. Raises `HomeIncomplete` before init is finished, `FormatError` on bad keys."""
+        try:
+            return NodeSettings.read(self.settings_file)
+        except FileNotFoundError:
+            raise HomeIncomplete(self.path, "node.toml") from None
+
+    def written_settings(self) -> NodeSettings | None:
+        """node.toml alone, to be changed and written again; None before init is finished. Raises `FormatError`."""
+        return NodeSettings.written(self.settings_file) if self.settings_file.exists() else None
 
     def write_settings(self, settings: NodeSettings) -> None:
         """Replace node.toml; written last by init, so that a node.toml means that everything else is there."""
-        write_durably(self.settings_file, settings_text(settings).encode())
+        write_durably(self.settings_file, settings.text().encode())
 
     def invitation(self) -> InvitationFile:
         """The invitation that init stored. Raises `HomeIncomplete`, `FormatError`."""

@@ -8,7 +8,7 @@ AggregatorError
 ├── NothingToVerify           the round has no outcome (yet)
 ├── NothingToDispute          the evidence has no such leaf
 ├── NoQuorum                  too few scorers signed one outcome
-└── ScorerHomeIncomplete      the scorer's directory is not there, or a setting is missing or malformed
+└── ScorerHomeMissing         the scorer's directory is not there
 """
 
 from pathlib import Path
@@ -75,12 +75,12 @@ class NoQuorum(AggregatorError):
         super().__init__(f"round {round_number} has {found} of {needed} attestations: ask again, and name more mirrors by --from")
 
 
-class ScorerHomeIncomplete(AggregatorError):
-    """The scorer's directory lacks something, or scorer.toml has a bad value."""
+class ScorerHomeMissing(AggregatorError):
+    """The scorer's directory is not there, or not complete."""
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        super().__init__(f"{path}: {what}; `fairshare scorer init` makes and completes the directory")
+        super().__init__(f"{path} is missing: make the directory with `fairshare scorer init DIR --ledger ADDRESS`")
 
 
 def _shown(value: object) -> str:
@@ -96,5 +96,5 @@ SCORER_EXIT_CODES: ExitCodes = {
     **LEDGER_EXIT_CODES,
     **LEARNING_EXIT_CODES,
     **AGGREGATOR_EXIT_CODES,
-    ScorerHomeIncomplete: 14,
+    ScorerHomeMissing: 14,
 }

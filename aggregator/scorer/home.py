@@ -8,22 +8,21 @@ bodies/         <round>-<node>.json: bodies that nodes handed in here, see `forw
 nonces.sqlite   signed requests that were answered
 """
 
-import json
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, Field
+from pydantic_settings import SettingsConfigDict
 
-from aggregator.scorer.errors import ScorerHomeIncomplete
+from aggregator.scorer.errors import ScorerHomeMissing
 from ledger.client import LedgerClient
 from ledger.places import read_address
 from protocol.files import write_durably
+from protocol.settings import LocalSettings
 
 
-class ScorerSettings(BaseSettings):
+class ScorerSettings(LocalSettings):
     """`scorer.toml`. `mirrors` are the URLs of the aggregator, first, and of the other scorers."""
 
     model_config = SettingsConfigDict(env_prefix="FAIRSHARE_SCORER_", extra="forbid", frozen=True)
@@ -35,18 +34,6 @@ class ScorerSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8710
     poll_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment first; `init_settings` is what the file says."""
-        return env_settings, init_settings
 
     def open_ledger(self) -> LedgerClient:
         """The federation on chain. Raises what the ledger raises."""
@@ -80,19 +67,12 @@ class ScorerHome:
         return self.path / "nonces.sqlite"
 
     def settings(self) -> ScorerSettings:
-        """scorer.toml under the environment. Raises `ScorerHomeIncomplete` naming every bad key."""
+        """scorer.toml under the environment. Raises `ScorerHomeMissing`, or `FormatError` naming every bad key."""
         try:
-            return ScorerSettings(**tomllib.loads(self.settings_file.read_text()))
+            return ScorerSettings.read(self.settings_file)
         except FileNotFoundError:
-            raise ScorerHomeIncomplete(self.settings_file, "it is missing") from None
-        except tomllib.TOMLDecodeError as error:
-            raise ScorerHomeIncomplete(self.settings_file, f"not valid TOML: {error}") from error
-        except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise ScorerHomeIncomplete(self.settings_file, faults) from error
+            raise ScorerHomeMissing(self.settings_file) from None
 
     def write_settings(self, settings: ScorerSettings) -> None:
         """Replace scorer.toml."""
-        fields = settings.model_dump(mode="json")
-        text = "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in fields.items())
-        write_durably(self.settings_file, text.encode())
+        write_durably(self.settings_file, settings.text().encode())

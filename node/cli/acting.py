@@ -56,7 +56,7 @@ def init(
     with working("making the keys", quiet=as_json or complete):
         owner, signing = make_keys(home, passphrase)
     keys = {"owner": str(owner.address), "signing_key": str(signing.address)}
-    before = home.settings({}) if home.settings_file.exists() else None
+    before = home.written_settings()
     if before is None and federation is None and invitation is None:
         following = f"fairshare ledger invite {owner.address} --federation FEDERATION_DIR"
         emit({**keys, "ready": False, "next": following}, as_json, lambda: _show_keys(directory, keys, following))

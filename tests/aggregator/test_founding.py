@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.assembly import read_config, read_data, read_model, read_task
-from aggregator.errors import FoundingFixed, HomeMissing, SettingsError
+from aggregator.errors import FoundingFixed, HomeMissing
 from aggregator.founding import Wishes, found
 from aggregator.home import KEYS, AggregatorHome
 from aggregator.template import federation_text, settings_text, toml_value, with_values
@@ -17,7 +17,7 @@ from learning.loading import load_task
 from ledger.deployment import deployment_path
 from ledger.wallet import Wallet
 from protocol.config import parse_config
-from protocol.errors import ConfigError
+from protocol.errors import ConfigError, FormatError
 from protocol.founding import read_founding
 
 PASSPHRASE = "correct horse"
@@ -142,7 +142,7 @@ def test_the_environment_goes_before_the_file(home: AggregatorHome, monkeypatch:
     settings = home.settings()
     assert (settings.port, home.database_url(settings)) == (0, "postgresql+psycopg://x")
     monkeypatch.setenv("FAIRSHARE_AGGREGATOR_LOG_LEVEL", "loud")
-    with pytest.raises(SettingsError, match="log_level"):
+    with pytest.raises(FormatError, match="log_level"):
         home.settings()
 
 
@@ -150,10 +150,10 @@ def test_settings_that_are_not_there_or_bad_are_named(home: AggregatorHome) -> N
     with pytest.raises(HomeMissing, match="init"):
         home.settings()
     home.settings_file.write_text("rpc_url =")
-    with pytest.raises(SettingsError, match="TOML"):
+    with pytest.raises(FormatError, match="TOML"):
         home.settings()
     home.settings_file.write_text('rpc_url = "x"\nchain_id = 1\nshards = ["0x12"]\nroot_set = "zz"\nunknown = 1\n')
-    with pytest.raises(SettingsError, match=r"(?s)shards.*root_set.*unknown"):
+    with pytest.raises(FormatError, match=r"(?s)shards.*root_set.*unknown"):
         home.settings()
 
 

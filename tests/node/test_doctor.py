@@ -48,7 +48,7 @@ def test_a_node_that_has_joined_is_well(world: World) -> None:
 
 
 def _settings(**changes: object) -> Callable[[World, NodeHome], object]:
-    return lambda world, home: home.write_settings(home.settings({}).model_copy(update=changes))
+    return lambda world, home: home.write_settings(home.settings().model_copy(update=changes))
 
 
 def _elsewhere(**changes: object) -> Callable[[World, NodeHome], object]:

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learning.source import TaskSource
-from node.errors import HomeIncomplete, SettingsInvalid, TermsChanged
+from node.errors import HomeIncomplete, TermsChanged
 from node.home import NodeHome
-from node.settings import NodeSettings, read_settings, settings_text
+from node.settings import NodeSettings
 from protocol.config import parse_config
+from protocol.errors import FormatError
 from tests.node.conftest import NODE_CONFIG, SOURCE
 
 SETTINGS = NodeSettings(
@@ -33,32 +34,38 @@ def test_settings_read_as_they_were_written(
 ) -> None:
     path = tmp_path_factory.mktemp("settings") / "node.toml"
     wanted = SETTINGS.model_copy(update={"data": text, "chain_id": number, "accepted_task": digest})
-    path.write_bytes(settings_text(wanted).encode())
-    assert read_settings(path, {}) == wanted
+    path.write_bytes(wanted.text().encode())
+    assert NodeSettings.read(path) == wanted
 
 
-def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+def test_the_environment_wins_over_the_file_and_is_not_written_into_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = NodeHome(tmp_path)
+    assert home.written_settings() is None
     home.write_settings(SETTINGS)
-    assert home.settings({}) == SETTINGS
-    found = home.settings({"FAIRSHARE_NODE_RPC_URL": "http://other:1", "FAIRSHARE_NODE_CHAIN_ID": "5", "RPC_URL": "no"})
-    assert found == SETTINGS.model_copy(update={"rpc_url": "http://other:1", "chain_id": 5})
+    assert home.settings() == SETTINGS
+    changes = {"rpc_url": "http://other:1", "chain_id": "5", "scorers": "http://a,http://b"}
+    for name, value in changes.items():
+        monkeypatch.setenv(f"FAIRSHARE_NODE_{name.upper()}", value)
+    monkeypatch.setenv("RPC_URL", "http://no:1")
+    scorers = ("http://a", "http://b")
+    assert home.settings() == SETTINGS.model_copy(update={"rpc_url": "http://other:1", "chain_id": 5, "scorers": scorers})
+    assert NodeSettings(**SETTINGS.model_dump()) == home.written_settings() == SETTINGS
 
 
 @pytest.mark.parametrize(
     ("text", "named"),
     [
         ("federation_url = ", "not valid TOML"),
-        (settings_text(SETTINGS) + "colour = 'red'\n", "colour"),
-        (settings_text(SETTINGS).replace("chain_id = 31337", 'chain_id = "many"'), "chain_id"),
-        (settings_text(SETTINGS).replace("ledger =", "# ledger ="), "ledger"),
-        (settings_text(SETTINGS).replace('accepted_task = "0x', 'accepted_task = "0x00'), "accepted_task"),
+        (SETTINGS.text() + "colour = 'red'\n", "colour"),
+        (SETTINGS.text().replace("chain_id = 31337", 'chain_id = "many"'), "chain_id"),
+        (SETTINGS.text().replace("ledger =", "# ledger ="), "ledger"),
+        (SETTINGS.text().replace('accepted_task = "0x', 'accepted_task = "0x00'), "accepted_task"),
     ],
 )
 def test_settings_that_are_none_name_the_field(tmp_path: Path, text: str, named: str) -> None:
     (tmp_path / "node.toml").write_text(text)
-    with pytest.raises(SettingsInvalid, match=named):
-        NodeHome(tmp_path).settings({})
+    with pytest.raises(FormatError, match=named):
+        NodeHome(tmp_path).settings()
 
 
 def test_the_accepted_terms_come_back_and_a_change_is_found(tmp_path: Path) -> None:

@@ -269,7 +269,7 @@ def test_more_samples_than_the_invitation_allows_is_said_before_training(world: 
     with pytest.raises(TooMuchData, match="16 samples, the invitation allows 15"):
         world.node(0, data="16", max_samples=15)
     home = world.node(1, data="15", max_samples=15)
-    home.write_settings(home.settings({}).model_copy(update={"data": "16"}))
+    home.write_settings(home.settings().model_copy(update={"data": "16"}))
     with pytest.raises(TooMuchData, match="16 samples, the invitation allows 15"):
         world.run(home)
     assert not world.service.commits

@@ -104,7 +104,7 @@ def a_node(directory: Path, url: str) -> NodeHome:
         )
     )
     invitation = Invitation(Wallet.open(home.owner_key).address, 100, bytes(32), 1 << 32)
-    domain = Domain(31337, home.settings({}).ledger)
+    domain = Domain(31337, home.settings().ledger)
     home.keep_invitation(invitation_file(domain, invitation, invitation.sign(domain, account("operator"))))
     return home
 

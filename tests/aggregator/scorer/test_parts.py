@@ -14,13 +14,13 @@ from aggregator.errors import BlobMissing
 from aggregator.evaluation.evidence import build_evidence
 from aggregator.evaluation.round import RoundInputs, evaluate_round
 from aggregator.mirror.claim import Claim
-from aggregator.scorer.errors import BodyWithheld, ReplayDifference, ScorerHomeIncomplete
+from aggregator.scorer.errors import BodyWithheld, ReplayDifference, ScorerHomeMissing
 from aggregator.scorer.forwarding import Forwarding, HandedBody
 from aggregator.scorer.home import ScorerHome, ScorerSettings
 from aggregator.scorer.quick import verify_quickly
 from aggregator.scorer.records import Records
 from aggregator.scorer.sources import GatheredBlobs
-from protocol.errors import EvidenceError, ServiceUnreachable
+from protocol.errors import EvidenceError, FormatError, ServiceUnreachable
 from protocol.evidence import Evidence, Kind
 from protocol.update import body_hash
 from tests.aggregator.scorer.test_replay import altered
@@ -155,7 +155,7 @@ def test_a_round_is_attested_once_and_signatures_are_sorted_by_signer(tmp_path: 
 
 def test_settings_survive_and_bad_ones_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = ScorerHome(tmp_path)
-    with pytest.raises(ScorerHomeIncomplete, match="scorer init"):
+    with pytest.raises(ScorerHomeMissing, match="scorer init"):
         home.settings()
     settings = ScorerSettings(ledger=DOMAIN.ledger, rpc_url="http://x", chain_id=5, mirrors=("http://a", "http://b"))
     home.write_settings(settings)
@@ -163,5 +163,5 @@ def test_settings_survive_and_bad_ones_are_named(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("FAIRSHARE_SCORER_RPC_URL", "http://y")
     assert home.settings().rpc_url == "http://y"
     home.settings_file.write_text('ledger = "0x12"\nchain_id = 0\nrpc_url = ""\nmore = 1\n')
-    with pytest.raises(ScorerHomeIncomplete, match=r"(?s)chain_id.*ledger.*more|ledger"):
+    with pytest.raises(FormatError, match=r"(?s)chain_id.*ledger.*more|ledger"):
         home.settings()
