@@ -16,9 +16,8 @@ from aggregator.founding import Wishes, found
 from aggregator.home import KEYS, AggregatorHome
 from fairshare.app import app
 from ledger.wallet import Wallet
-from node.home import NodeHome
-from node.settings import NodeSettings
 from tests.fairshare.commands import COMMANDS
+from tests.support.nodes import finished_home
 
 NOBODY = "http://127.0.0.1:1"
 PASSPHRASE = "correct horse"
@@ -70,21 +69,7 @@ FILES = ("node", "federation", "empty", "junk", "junk.toml", "keys.json", "table
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A working directory with a finished node, a founded federation, and files of every kind; nothing listens anywhere."""
     place = tmp_path_factory.mktemp("place")
-    home = NodeHome(place / "node")
-    for path in (home.owner_key, home.signing_key):
-        Wallet.create(path, PASSPHRASE, scrypt_n=2)
-    home.write_settings(
-        NodeSettings(
-            federation_url=NOBODY,
-            rpc_url=NOBODY,
-            chain_id=31337,
-            ledger="0x5FbDB2315678afecb367f032d93F642f64180aa3",
-            payout=Wallet.open(home.owner_key).address,
-            task_entry="Digits",
-            accepted_config=bytes(32),
-            accepted_task=bytes(32),
-        )
-    )
+    finished_home(place / "node", NOBODY, PASSPHRASE)
     federation = AggregatorHome(place / "federation")
     for key in KEYS:
         Wallet.create(federation.key(key), PASSPHRASE, scrypt_n=2)

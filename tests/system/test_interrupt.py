@@ -17,10 +17,10 @@ import pytest
 
 from ledger.wallet import Wallet
 from node.home import NodeHome
-from node.settings import NodeSettings
 from protocol.invitation import invitation_file
 from protocol.typed_data import Domain, Invitation
 from tests.support.chain import PASSPHRASE, account
+from tests.support.nodes import finished_home
 
 ROOT = Path(__file__).parents[2]
 STOPPED = "error: stopped"
@@ -88,21 +88,7 @@ def _close() -> Iterator[None]:
 
 
 def a_node(directory: Path, url: str) -> NodeHome:
-    home = NodeHome(directory)
-    for path in (home.owner_key, home.signing_key):
-        Wallet.create(path, PASSPHRASE, scrypt_n=2)
-    home.write_settings(
-        NodeSettings(
-            federation_url=url,
-            rpc_url=url,
-            chain_id=31337,
-            ledger="0x5FbDB2315678afecb367f032d93F642f64180aa3",
-            payout=Wallet.open(home.owner_key).address,
-            task_entry="Digits",
-            accepted_config=bytes(32),
-            accepted_task=bytes(32),
-        )
-    )
+    home = finished_home(directory, url, PASSPHRASE)
     invitation = Invitation(Wallet.open(home.owner_key).address, 100, bytes(32), 1 << 32)
     domain = Domain(31337, home.settings().ledger)
     home.keep_invitation(invitation_file(domain, invitation, invitation.sign(domain, account("operator"))))

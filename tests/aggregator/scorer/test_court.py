@@ -17,14 +17,13 @@ from aggregator.scorer.errors import NothingToDispute
 from aggregator.scorer.gathering import Gathering, gather
 from aggregator.scorer.home import ScorerHome, ScorerSettings
 from aggregator.scorer.voting import Voting
-from aggregator.service.phases import Phase
 from aggregator.template import with_values
 from ledger.disputes import Disputes, DisputeVerdict, Vote
 from ledger.records import RoundState
 from protocol.config import parse_config
 from protocol.evidence import LEAF_KINDS, Evidence, Kind, Leaf, evidence_from_json, subtree_roots
 from protocol.shares import SCORE_TOTAL, largest_remainder, pack_scores
-from tests.aggregator.service.support import Stage, founded, make_update, serve
+from tests.aggregator.service.support import Stage, founded, serve
 from tests.support.chain import CONFIG, LocalChain, LocalFederation, account
 
 __all__ = ["founded"]
@@ -37,13 +36,7 @@ def evaluated(founded: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     directory = tmp_path_factory.mktemp("evaluated") / "stage"
     shutil.copytree(template, directory)
     with staged(directory, founding, deployment) as stage, serve(stage) as service:
-        view = service.open_round()
-        sent = [make_update(service.domain, view, node) for node in range(2)]
-        service.commit(*sent)
-        service.turn(2)
-        service.reveal(*sent)
-        service.turn(2)
-        assert service.phase(1) is Phase.ATTESTING
+        service.play()
         kept = service.context.store.round(1)
         assert kept is not None
         assert kept.evidence_root is not None

@@ -1,13 +1,10 @@
 """Four scorers, three of them here, over real HTTP and chain: bodies go through scorers, a quorum attests, anyone proposes."""
 
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import uvicorn
-from fastapi import FastAPI
 
 from aggregator.errors import BlobCorrupt, BlobMissing
 from aggregator.founding import Wishes, found
@@ -37,6 +34,7 @@ from protocol.typed_data import Update
 from protocol.update import body_hash
 from tests.aggregator.service.support import Service, Stage, make_update, problem, serve
 from tests.support.chain import CONFIG, PASSPHRASE, LocalChain, LocalFederation, account
+from tests.support.serving import answering
 
 OTHERS = ("owner 9", "owner 10", "owner 11")
 
@@ -56,21 +54,6 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         path.write_text(federation.deployment.model_dump_json())
         home.settings_file.write_text(with_values(home.settings_file.read_text(), {"rpc_url": chain.url, "port": 0}))
         yield Stage(home, federation)
-
-
-@contextmanager
-def answering(app: FastAPI) -> Iterator[str]:
-    config = uvicorn.Config(app, log_config=None, lifespan="off", port=0)
-    server, listener = uvicorn.Server(config), config.bind_socket()
-    listener.listen()
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 class Scorer:

@@ -27,7 +27,7 @@ from ledger.client import LedgerClient
 from ledger.records import ChainRound
 from protocol.config import parse_config
 from protocol.evidence import LEAF_KINDS, Evidence, Kind, Leaf, evidence_to_json, subtree_roots
-from tests.aggregator.service.support import Stage, founded, make_update, serve
+from tests.aggregator.service.support import Stage, founded, serve
 from tests.support.chain import CONFIG, PASSPHRASE, LocalChain, LocalFederation
 
 __all__ = ["founded"]
@@ -44,12 +44,8 @@ def played(founded: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         home.settings_file.write_text(with_values(home.settings_file.read_text(), {"rpc_url": chain.url, "port": 0}))
         stage = Stage(home, LocalFederation(chain, parse_config(CONFIG), founding, deployment))
         with serve(stage) as service:
-            view = service.open_round()
-            sent = [make_update(service.domain, view, node) for node in range(2)]
-            service.commit(*sent)
+            service.play()
             service.turn(2)
-            service.reveal(*sent)
-            service.turn(4)
             assert service.phase(1) is Phase.PROPOSED
         yield stage
 

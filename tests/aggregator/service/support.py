@@ -5,7 +5,6 @@ served        Service: the real API over the real store and chain, in threads of
 """
 
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import uvicorn
 from numpy.typing import NDArray
 
 from aggregator.founding import GENESIS_SEED, Wishes, found
@@ -42,6 +40,7 @@ from protocol.parameters import encode_parameters
 from protocol.typed_data import Domain, Update
 from protocol.update import body_hash, commitment
 from tests.support.chain import CONFIG, PASSPHRASE, ChainT, LocalChain, LocalFederation, TestFederation, account
+from tests.support.serving import answering
 
 JOINED = 2
 MAX_SAMPLES = 1000
@@ -98,6 +97,17 @@ class Service:
         """Upload bodies."""
         for one in sent:
             self.client.reveal(one.update.round, one.update.node, one.salt, one.body)
+
+    def play(self) -> list["Sent"]:
+        """Have two untrained updates sent and evaluated, so that the round only lacks a quorum; what was sent."""
+        view = self.open_round()
+        sent = [make_update(self.domain, view, node) for node in range(2)]
+        self.commit(*sent)
+        self.turn(2)
+        self.reveal(*sent)
+        self.turn(2)
+        assert self.phase(view.round) is Phase.ATTESTING
+        return sent
 
     def phase(self, number: int) -> Phase:
         """Where a round stands in the database."""
@@ -237,20 +247,6 @@ def serve(stage: Stage) -> Iterator[Service]:
         context = Context(federation, store, home.blobs(), ledger, account("aggregator"))
         coordinator, app = assemble_service(context, home, settings, PASSPHRASE)
         stack.callback(coordinator.stop)
-        url = stack.enter_context(_answering(uvicorn.Config(app, log_config=None, lifespan="off", port=0)))
+        url = stack.enter_context(answering(app))
         client = stack.enter_context(FederationClient(url))
         yield Service(stage, context, coordinator, client)
-
-
-@contextmanager
-def _answering(config: uvicorn.Config) -> Iterator[str]:
-    server, listener = uvicorn.Server(config), config.bind_socket()
-    listener.listen()
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()

@@ -11,7 +11,7 @@ from protocol.requests import RequestSigner
 from protocol.shares import scores_hash
 from protocol.typed_data import Attestation
 from protocol.update import body_hash
-from tests.aggregator.service.support import Sent, Service, make_update, problem
+from tests.aggregator.service.support import Sent, Service, problem
 from tests.support.chain import account
 
 
@@ -19,20 +19,8 @@ def client_of(service: Service, name: str) -> FederationClient:
     return FederationClient(service.client.url, signer=RequestSigner(service.domain, account(name)))
 
 
-def play(service: Service) -> list[Sent]:
-    """A round of two untrained updates, up to its evaluation."""
-    view = service.open_round()
-    sent = [make_update(service.domain, view, node) for node in range(2)]
-    service.commit(*sent)
-    service.turn(2)
-    service.reveal(*sent)
-    service.turn(2)
-    assert service.phase(1) is Phase.ATTESTING
-    return sent
-
-
 def test_evidence_by_level_files_and_attestations(served: Service) -> None:
-    sent = play(served)
+    sent = served.play()
     with client_of(served, "signer 0") as member, client_of(served, "scorer") as scorer:
         check_mirror(served, sent, member, scorer)
 
