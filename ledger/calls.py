@@ -6,7 +6,7 @@ from web3 import Web3
 from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 
-from ledger.records import Call
+from ledger.records import Call, Terms
 from protocol.inputs import shards_hash
 from protocol.typed_data import Expulsion, Invitation, Update
 
@@ -91,6 +91,15 @@ class LedgerCalls:
         function = self._registry.functions.depositBond(_address(account))
         return call_of(self._registry, function, f"put down the bond of {account}", amount)
 
+    def withdraw_bond(self, account: str) -> Call:
+        """Send an aggregator or scorer its bond back, after unbonding. By anyone."""
+        function = self._registry.functions.withdrawBond(_address(account))
+        return call_of(self._registry, function, f"withdraw the bond of {account}")
+
+    def enact(self, terms: Terms) -> Call:
+        """Put announced terms into force for the rounds that open from now on. By anyone, after the admin's delay."""
+        return call_of(self._ledger, self._ledger.functions.enact(_terms(terms)), "enact the announced terms")
+
     def collect(self, account: str) -> Call:
         """Send an account what proofs and disputes left owed to it. By anyone."""
         return call_of(self._registry, self._registry.functions.collect(_address(account)), f"collect what is owed to {account}")
@@ -98,6 +107,24 @@ class LedgerCalls:
     def withdraw(self, node: int) -> Call:
         """Send the stake of a node that left to its owner, after unbonding. By anyone."""
         return call_of(self._registry, self._registry.functions.withdraw(node), f"withdraw the stake of node {node}")
+
+    # -------------------------------------------------------------------------------------------------- who has a role
+
+    def unbond(self) -> Call:
+        """Stop one's bond from counting, from the next round on. By an aggregator or scorer."""
+        return call_of(self._registry, self._registry.functions.unbond(), "unbond")
+
+    def announce(self, terms: Terms) -> Call:
+        """Announce terms for later rounds, in the place of any others that are announced. By the admin."""
+        return call_of(self._ledger, self._ledger.functions.announce(_terms(terms)), "announce new terms")
+
+    def pause(self) -> Call:
+        """Stop rounds from opening; all else goes on. By the guardian."""
+        return call_of(self._ledger, self._ledger.functions.pause(), "pause the opening of rounds")
+
+    def unpause(self) -> Call:
+        """Let rounds open again. By the admin."""
+        return call_of(self._ledger, self._ledger.functions.unpause(), "let rounds open again")
 
     # ----------------------------------------------------------------------------------------------- a node's owner
 
@@ -128,6 +155,10 @@ def call_of(contract: Contract, function: ContractFunction, what: str, value: in
     """A call of a contract's function; `what` says for people what it does."""
     data = contract.encode_abi(function.abi_element_identifier, args=function.arguments)
     return Call(str(contract.address), Web3.to_bytes(hexstr=data), value, what)
+
+
+def _terms(terms: Terms) -> tuple[bytes, bytes, str, list[str]]:
+    return terms.config_hash, terms.task_hash, _address(terms.aggregator), [_address(scorer) for scorer in terms.scorers]
 
 
 def _address(address: str) -> str:

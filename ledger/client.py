@@ -18,7 +18,7 @@ from ledger.connection import connect
 from ledger.contracts import contract_at
 from ledger.court import CourtCalls
 from ledger.errors import BlockMissing, DeploymentMismatch, Reverted
-from ledger.records import BlockRef, ChainRound, NodeRecord, RoundState, Timing
+from ledger.records import BlockRef, ChainRound, NodeRecord, Opening, RoundState, Timing
 from ledger.reverts import chain_errors
 from protocol.roster import RosterEntry
 from protocol.shares import unpack_scores
@@ -135,6 +135,24 @@ class LedgerClient(LedgerCalls):
             released=found.released,
         )
 
+    def opening(self, number: int) -> Opening | None:
+        """What a round was opened with; terms that were enacted since do not change it.
+
+        Looks backwards through the chain's logs from the round's close; None if they do not go back so far.
+        """
+        closed = self.round(number).close_block
+        with chain_errors(f"read the opening of round {number}"):
+            last = closed or int(self._web3.eth.block_number)
+            while last >= 0:
+                first = max(0, last - _LOG_BLOCKS + 1)
+                event = self._ledger.events.RoundOpened()
+                for log in event.get_logs(argument_filters={"round": number}, from_block=first, to_block=last):
+                    told = log["args"]
+                    names = ("configHash", "taskHash", "baseModel", "parentEvidence", "shards", "rootSet")
+                    return Opening(*(bytes(told[name]) for name in names))
+                last = first - 1
+        return None
+
     def commits(self, number: int) -> tuple[tuple[Update, bytes], ...]:
         """What nodes committed to on chain in a round: each Update and the node's signature of it, by node index.
 
@@ -178,6 +196,11 @@ class LedgerClient(LedgerCalls):
         """SHA-256 of the task's source, as the next round will be opened with it."""
         return bytes(self._ask(self._ledger.functions.taskHash()))
 
+    def announced(self) -> tuple[bytes, int]:
+        """The hash of the terms that are announced, and when they can be enacted; zeros if there are none."""
+        hashed, enactable_at = self._ask(self._ledger.functions.announced())
+        return bytes(hashed), int(enactable_at)
+
     def timing(self) -> Timing:
         """How long each state of a round waits."""
         return Timing(*self._ask(self._ledger.functions.timing()))
@@ -215,9 +238,9 @@ class LedgerClient(LedgerCalls):
         """Whether an account is a scorer of the next round."""
         return Web3.to_checksum_address(address) in self.scorers(self.last_round() + 1)
 
-    def quorum(self) -> int:
-        """How many scorers must attest to the next round, 2f + 1 of 3f + 1."""
-        return int(self._ask(self._registry.functions.quorumAt(self.last_round() + 1)))
+    def quorum(self, number: int) -> int:
+        """How many scorers must attest to a round, 2f + 1 of 3f + 1; to one not yet open: as things stand."""
+        return int(self._ask(self._registry.functions.quorumAt(number)))
 
     # ------------------------------------------------------------------------------------------------------ the nodes
 

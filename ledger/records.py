@@ -75,6 +75,28 @@ class ChainRound:
     released: bool
 
 
+class Opening(NamedTuple):
+    """What was in force when a round opened, and what it was opened with, as `RoundOpened` tells: all as `BoundInputs` hashes
+    them, with one hash for all shards.
+    """
+
+    config_hash: bytes
+    task_hash: bytes
+    base_model: bytes
+    parent_evidence: bytes
+    shards_hash: bytes
+    root_set: bytes
+
+
+class Terms(NamedTuple):
+    """What the admin can change for rounds opened later: hashes as 32 bytes, addresses checksummed."""
+
+    config_hash: bytes
+    task_hash: bytes
+    aggregator: str
+    scorers: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class NodeRecord:
     """A participant as the NodeRegistry keeps it now.

@@ -20,7 +20,7 @@ from protocol.api import RoundView
 from protocol.client import FederationClient
 from protocol.config import FederationConfig
 from protocol.evidence import LEAF_KINDS, Access, Evidence, Input, Kind, Leaf, subtree_roots, update_leaf
-from protocol.shares import SCORE_TOTAL, largest_remainder, score_basis
+from protocol.shares import SCORE_TOTAL, gain_tolerance, largest_remainder, score_basis
 
 NOT_CHECKED = (
     "that each verdict follows from the update: bodies are seen by scorers only, who replay the gate",
@@ -152,7 +152,7 @@ def _bases(case: Case) -> Checked:
         return Checked("bases", False, f"z is {header.z_thousandths}, the config says {config.pay.z} thousandths")
     shards = sum(position >= Input.FIRST_SHARD for position in case.evidence.by_kind[Kind.INPUT])
     gain = header.utility_all - header.utility_empty
-    pays = gain > 2 * shards * config.tolerance.utility
+    pays = gain > gain_tolerance(shards, config.tolerance.utility)
     wrong = [
         node
         for node, leaf in case.evidence.by_kind[Kind.CONTRIBUTION].items()

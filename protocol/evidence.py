@@ -188,7 +188,8 @@ def update_leaf(update: Update, signature: bytes) -> Leaf:
 class Header:
     """What the evidence root hashes, in this order. Roots are in the order of `Kind`.
 
-    `tolerances` are the config's, for statistics, utilities, standard errors and contributions.
+    `tolerances` are the config's, for statistics, utilities, standard errors and contributions, and what the gain
+    U(N) − U(∅) may be off by (`protocol.shares.gain_tolerance`): nobody is paid for one that is not above it.
     """
 
     federation: bytes
@@ -222,7 +223,7 @@ _HEADER_FIELDS = (
     ("int256", "utility_all"),
     ("uint32", "z_thousandths"),
     ("uint256", "denominator"),
-    ("uint64[4]", "tolerances"),
+    ("uint64[5]", "tolerances"),
     ("bytes32", "code_version"),
 )
 

@@ -24,6 +24,17 @@ def score_basis(contribution: int, standard_error: int, z_thousandths: int) -> i
     return max(0, 1000 * contribution - z_thousandths * standard_error)
 
 
+def gain_tolerance(shards: int, utility: int) -> int:
+    """What U(N) − U(∅) may be off by: two sums over the evaluation shards, each of their terms within `utility` of the truth.
+
+    Nobody is paid for a gain that is not above it: it may be no gain at all. The header of the evidence carries it.
+
+    >>> gain_tolerance(3, 64)
+    384
+    """
+    return 2 * shards * utility
+
+
 def largest_remainder(bases: Sequence[int], total: int = SCORE_TOTAL) -> tuple[int, ...]:
     """Apportion `total` in proportion to non-negative integer `bases`; ties go to the lower position.
 

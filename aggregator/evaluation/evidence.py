@@ -7,6 +7,7 @@ from aggregator.evaluation.gate.statistics import Statistic, Statistics
 from aggregator.evaluation.round import Measurements, RoundInputs, RoundOutcome
 from protocol.errors import EvidenceError
 from protocol.evidence import Evidence, Header, Input, Kind, Leaf, subtree_roots, update_leaf
+from protocol.shares import gain_tolerance
 from protocol.update import body_hash
 from protocol.version import CODE_VERSION
 
@@ -27,7 +28,13 @@ def build_evidence(inputs: RoundInputs, outcome: RoundOutcome) -> Evidence:
         utility_all=outcome.utility_all,
         z_thousandths=inputs.config.pay.z,
         denominator=outcome.denominator,
-        tolerances=(tolerance.statistics, tolerance.utility, tolerance.standard_error, tolerance.contribution),
+        tolerances=(
+            tolerance.statistics,
+            tolerance.utility,
+            tolerance.standard_error,
+            tolerance.contribution,
+            gain_tolerance(len(inputs.shards), tolerance.utility),
+        ),
         code_version=CODE_VERSION,
     )
     return Evidence(header, leaves)

@@ -22,6 +22,7 @@ from protocol.config import FederationConfig
 from protocol.inputs import BoundInputs
 from protocol.parameters import Parameters, model_hash
 from protocol.roster import RosterEntry
+from protocol.shares import gain_tolerance
 from protocol.typed_data import Domain, Update
 from protocol.verdicts import Reason, Verdict
 
@@ -168,7 +169,7 @@ def evaluate_round(
     found = contribute(accepted, game, playing, weights, inputs.config.contributions.work, inputs.seed, figures)
 
     gain = found.utility_all - found.utility_empty
-    tolerance = len(inputs.shards) * inputs.config.tolerance.utility
+    tolerance = gain_tolerance(len(inputs.shards), inputs.config.tolerance.utility)
     standard_errors = found.published.standard_errors
     pay = share_out(found.values, standard_errors, gain, tolerance, inputs.config.pay.z)
     # A model that cannot be scored could not be scored as the next round's base either, and no round would ever pass again; it

@@ -112,7 +112,7 @@ def _follows(evidence: Evidence, leaf: Leaf) -> bool:
     header, error = evidence.header, leaf.get("standard_error")
     if error != isqrt(leaf.get("sampling_error") ** 2 + leaf.get("estimation_error") ** 2):
         return False
-    gained = header.utility_all - header.utility_empty > 2 * header.tolerances[1]
+    gained = header.utility_all - header.utility_empty > header.tolerances[4]
     due = score_basis(leaf.get("contribution"), error, header.z_thousandths) if gained else 0
     return bool(leaf.get("basis") == due)
 

@@ -15,7 +15,7 @@ def propose(gathering: Gathering, number: int) -> Mined:
     for claim, signatures in _gathered(gathering, number).items():
         if best is None or len(signatures) > len(best[1]):
             best = (claim, signatures)
-    needed = gathering.ledger.quorum()
+    needed = gathering.ledger.quorum(number)
     if best is None or len(best[1]) < needed:
         raise NoQuorum(number, 0 if best is None else len(best[1]), needed)
     claim, signatures = best

@@ -15,6 +15,7 @@ from aggregator.scorer.errors import ReplayDifference
 from aggregator.scorer.replay import Margin, check_submissions, utility_tolerance
 from protocol.evidence import Evidence, Kind, Leaf
 from protocol.parameters import Parameters, layout_of, model_hash
+from protocol.shares import gain_tolerance
 
 
 def verify_quickly(inputs: RoundInputs, published: Evidence, draws: int) -> tuple[tuple[str, ...], Margin]:
@@ -50,7 +51,7 @@ def _check_bodies(published: Evidence, inspections: dict[int, Inspection]) -> No
 
 def _check_pay(inputs: RoundInputs, published: Evidence) -> None:
     header, leaves = published.header, published.by_kind[Kind.CONTRIBUTION]
-    tolerance = len(inputs.shards) * inputs.config.tolerance.utility
+    tolerance = gain_tolerance(len(inputs.shards), inputs.config.tolerance.utility)
     values = {node: leaf.get("contribution") for node, leaf in leaves.items()}
     errors = {node: leaf.get("standard_error") for node, leaf in leaves.items()}
     gain = header.utility_all - header.utility_empty

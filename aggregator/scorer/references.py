@@ -7,10 +7,10 @@ or salt that does not fit, is named here; the bodies and data that the leaves na
 from aggregator.assembly import RoundReferences, SubmissionReference
 from aggregator.scorer.errors import ChainDisagrees, ReplayDifference
 from ledger.client import LedgerClient
-from ledger.records import ChainRound, RoundState
+from ledger.records import ChainRound, Opening, RoundState
 from protocol.errors import CommitmentError, SignatureError
 from protocol.evidence import Evidence, Input, Kind, Leaf
-from protocol.inputs import BoundInputs, round_seed
+from protocol.inputs import BoundInputs, round_seed, shards_hash
 from protocol.roster import RosterEntry
 from protocol.trees import NODE_TREE_DEPTH, tree_root
 from protocol.typed_data import Domain, Receipt, Update
@@ -55,29 +55,36 @@ def seed_of(ledger: LedgerClient, on_chain: ChainRound) -> bytes:
 
 
 def _bound(published: Evidence, ledger: LedgerClient, on_chain: ChainRound) -> BoundInputs:
-    parent = ledger.round(on_chain.parent)
     leaves = {position: leaf.get("hash") for position, leaf in published.by_kind[Kind.INPUT].items()}
-    known = {
-        Input.CONFIG: ledger.config_hash(),
-        Input.TASK_SOURCE: ledger.task_hash(),
-        Input.BASE_MODEL: parent.model_hash,
-        Input.PARENT_EVIDENCE: parent.evidence_root,
-    }
-    for position, confirmed in known.items():
-        if leaves.get(position) != confirmed:
-            raise ReplayDifference(f"INPUT leaf {position}", leaves.get(position, "no such leaf"), confirmed)
     bound = BoundInputs(
         parent=on_chain.parent,
-        config_hash=known[Input.CONFIG],
-        task_hash=known[Input.TASK_SOURCE],
-        base_model=known[Input.BASE_MODEL],
-        parent_evidence=known[Input.PARENT_EVIDENCE],
+        config_hash=leaves.get(Input.CONFIG, bytes(32)),
+        task_hash=leaves.get(Input.TASK_SOURCE, bytes(32)),
+        base_model=leaves.get(Input.BASE_MODEL, bytes(32)),
+        parent_evidence=leaves.get(Input.PARENT_EVIDENCE, bytes(32)),
         shards=tuple(leaves[position] for position in sorted(leaves) if position >= Input.FIRST_SHARD),
         root_set=leaves.get(Input.ROOT_SET, bytes(32)),
     )
-    named = ", ".join(str(position) for position in sorted(leaves) if position >= Input.ROOT_SET)
-    _agree(f"inputs, by the INPUT leaves {named} (root set and shards)", bound.digest(), on_chain.inputs)
+    if bound.digest() != on_chain.inputs:
+        if (opened := ledger.opening(on_chain.round)) is not None:
+            _name_the_input(bound, opened)
+        _agree("inputs, by the INPUT leaves", bound.digest(), on_chain.inputs)
     return bound
+
+
+def _name_the_input(bound: BoundInputs, opened: Opening) -> None:
+    """The chain's digest says that some input is another one; the event of the opening says which."""
+    shards = ", ".join(str(Input.FIRST_SHARD + at) for at in range(len(bound.shards)))
+    for where, published, told in (
+        (Input.CONFIG, bound.config_hash, opened.config_hash),
+        (Input.TASK_SOURCE, bound.task_hash, opened.task_hash),
+        (Input.BASE_MODEL, bound.base_model, opened.base_model),
+        (Input.PARENT_EVIDENCE, bound.parent_evidence, opened.parent_evidence),
+        (Input.ROOT_SET, bound.root_set, opened.root_set),
+        (f"{shards or 'of a shard'} (shards, hashed together)", shards_hash(bound.shards), opened.shards_hash),
+    ):
+        if published != told:
+            raise ReplayDifference(f"INPUT leaf {where}", published, told)
 
 
 def _check_update(leaf: Leaf, domain: Domain, roster: dict[int, RosterEntry]) -> None:

@@ -201,7 +201,7 @@ class Steps:
                 log.error("nothing is proposed", round=found.number, why=why)
                 store.move(found.number, Phase.ATTESTING, Phase.STALLED, reason=why)
                 return self._moved(found.number, Phase.STALLED)
-        gathered, quorum = len(store.attestations(found.number)), self.context.ledger.quorum()
+        gathered, quorum = len(store.attestations(found.number)), self.context.ledger.quorum(found.number)
         if gathered < quorum:
             return False
         store.move(found.number, Phase.ATTESTING, Phase.PROPOSING)

@@ -21,7 +21,7 @@ library Evidence {
     /// @param zThousandths How many thousandths of a standard error are taken off a contribution.
     /// @param denominator What every contribution is a numerator over.
     /// @param tolerances How far recomputed figures may be from published ones: statistics, utilities, standard errors,
-    /// contributions; the last two in units of the denominator.
+    /// contributions (these two in units of the denominator), and the gain U(N) − U(∅), two sums over the evaluation shards.
     /// @param codeVersion The hash of the code that made it.
     struct Header {
         uint32 version;
@@ -35,7 +35,7 @@ library Evidence {
         int256 utilityAll;
         uint32 zThousandths;
         uint256 denominator;
-        uint64[4] tolerances;
+        uint64[5] tolerances;
         bytes32 codeVersion;
     }
 
@@ -78,7 +78,7 @@ library Evidence {
 
     /// @dev Whether a leaf's standard error and basis are what the header and its other figures make them:
     /// SE = floor(sqrt(sampling² + estimation²)), and the basis is max(0, 1000·φ − z·SE), or zero for every node when
-    /// U(N) − U(∅) is at most twice the tolerance of a utility.
+    /// U(N) − U(∅) is within its tolerance.
     function follows(Contribution memory leaf, Header memory header) internal pure returns (bool) {
         // The squares are below 2^256; a sum that is not has a root of more than 128 bits, which no leaf can hold.
         (bool fits, uint256 squares) = Math.tryAdd(uint256(leaf.samplingError) ** 2, uint256(leaf.estimationError) ** 2);
@@ -97,12 +97,12 @@ library Evidence {
         return earned > doubt ? uint256(earned - doubt) : 0;
     }
 
-    /// @dev Whether U(N) − U(∅) > 2·tolerance, whatever the numbers.
+    /// @dev Whether U(N) − U(∅) is above its tolerance, whatever the numbers.
     function gained(Header memory header) internal pure returns (bool) {
         if (header.utilityAll <= header.utilityEmpty) return false;
         // The difference of two int256 in ascending order is a uint256, by the rules of two's complement.
         unchecked {
-            return uint256(header.utilityAll) - uint256(header.utilityEmpty) > 2 * uint256(header.tolerances[1]);
+            return uint256(header.utilityAll) - uint256(header.utilityEmpty) > header.tolerances[4];
         }
     }
 

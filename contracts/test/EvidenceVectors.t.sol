@@ -80,7 +80,7 @@ contract EvidenceVectorsTest is Test {
         header.zThousandths = uint32(_number(key, ".z_thousandths"));
         header.denominator = _number(key, ".denominator");
         uint256[] memory tolerances = vm.parseJsonUintArray(json, ".evidence.tolerances");
-        for (uint256 i; i < 4; ++i) {
+        for (uint256 i; i < 5; ++i) {
             header.tolerances[i] = uint64(tolerances[i]);
         }
         header.codeVersion = _bytes32(".evidence.code_version");

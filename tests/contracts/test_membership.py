@@ -72,4 +72,4 @@ def test_roles_are_what_the_founding_file_says(federation: LocalFederation) -> N
     everybody = ["operator", "aggregator", "scorer", "stranger"]
     for question, who in ((client.is_operator, "operator"), (client.is_aggregator, "aggregator"), (client.is_scorer, "scorer")):
         assert [name for name in everybody if question(account(name).address)] == [who]
-    assert client.quorum() == 1
+    assert client.quorum(1) == 1

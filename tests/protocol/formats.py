@@ -61,7 +61,7 @@ SUM_TREE = (
 EVIDENCE = (
     "keccak256(abi.encode(uint32 version, bytes32 federation, uint64 round, bytes32 inputs, bytes32 seed, bytes32[13] roots, "
     "uint256 total_basis, int256 utility_empty, int256 utility_all, uint32 z_thousandths, uint256 denominator, "
-    "uint64[4] tolerances, bytes32 code_version)); roots in the order of the leaf kinds 1 to 13, that of kind 8 is the sum "
+    "uint64[5] tolerances, bytes32 code_version)); roots in the order of the leaf kinds 1 to 13, that of kind 8 is the sum "
     "tree's; the trees of kinds 1, 7, 11 and 12 have depth 20, all others 13"
 )
 

@@ -295,7 +295,7 @@ UPDATE_ROOT = ROOTS[list(LEAVES).index("UPDATE")]
 CLOSE_BLOCK_HASH = stand_in("the close block")
 SEED = keccak(FEDERATION + word(ROUND) + UPDATE_ROOT + CLOSE_BLOCK_HASH)
 
-TOLERANCES = [16, 64, 1024, 2048]
+TOLERANCES = [16, 64, 1024, 2048, 128]
 UTILITY_EMPTY, UTILITY_ALL, DENOMINATOR, CODE_VERSION = -(1 << 70), 1 << 71, 6, stand_in("code version")
 EVIDENCE_ROOT = keccak(
     word(2)

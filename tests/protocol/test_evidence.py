@@ -153,7 +153,7 @@ def test_a_changed_total_is_noticed():
         {"utility_all": -1},
         {"z_thousandths": 0},
         {"denominator": 7},
-        {"tolerances": (16, 64, 1024, 2049)},
+        {"tolerances": (16, 64, 1024, 2048, 129)},
         {"code_version": bytes(32)},
     ],
     ids=lambda change: next(iter(change)),

@@ -24,11 +24,10 @@ def share_out(
 ) -> Pay:
     """Turn contributions (numerators on one denominator, by node index) into scores.
 
-    `gain` is U(N) − U(∅). Nobody is paid for a gain of at most twice the tolerance of a utility (over all shards): it may be
-    no gain at all.
+    `gain` is U(N) − U(∅), and `tolerance` what it may be off by. Nobody is paid for a gain within it: it may be none at all.
     """
     nodes = sorted(contributions)
-    if gain > 2 * tolerance:
+    if gain > tolerance:
         bases = {node: score_basis(contributions[node], standard_errors[node], z_thousandths) for node in nodes}
     else:
         bases = dict.fromkeys(nodes, 0)

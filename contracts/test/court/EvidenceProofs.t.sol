@@ -123,6 +123,27 @@ contract EvidenceProofsTest is CourtTest {
         _lost(STRANGER, PROOF_FEE);
     }
 
+    function test_basis_withTheGainOfTwoShards() public {
+        round = _closed();
+        header.tolerances[4] = 4 * 64;
+        header.utilityAll = header.utilityEmpty + 4 * 64 + 1;
+        _tampered();
+        Trees.SumOpening memory opening = _opening(1);
+        _notAFault();
+        court.proveWrongBasis(round, header, contributions[1], opening);
+    }
+
+    function test_basis_withoutTheGainOfTwoShards() public {
+        round = _closed();
+        header.tolerances[4] = 4 * 64;
+        header.utilityAll = header.utilityEmpty + 4 * 64;
+        _tampered();
+        vm.startPrank(STRANGER);
+        court.proveWrongBasis(round, header, contributions[1], _opening(1));
+        vm.stopPrank();
+        _lost(STRANGER, PROOF_FEE);
+    }
+
     function test_basis_ofANegativeContribution() public {
         round = _closed();
         contributions[2].contribution = -1;

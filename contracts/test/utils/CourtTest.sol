@@ -122,7 +122,7 @@ abstract contract CourtTest is BaseTest {
         header.utilityAll = 1_000_000;
         header.zThousandths = 500;
         header.denominator = DENOMINATOR;
-        header.tolerances = [uint64(16), 64, 1024, 8];
+        header.tolerances = [uint64(16), 64, 1024, 8, 128];
         header.codeVersion = keccak256("code");
         scores = abi.encodePacked(uint24(5_000_208), uint24(3_333_333), uint24(1_666_459));
         _hang();

@@ -40,6 +40,11 @@ def evidence(inputs: RoundInputs, outcome: RoundOutcome) -> Evidence:
     return build_evidence(inputs, outcome)
 
 
+def test_a_gain_is_judged_by_what_all_shards_may_be_off_by(inputs: RoundInputs, evidence: Evidence) -> None:
+    assert len(inputs.shards) == 2
+    assert evidence.header.tolerances[4] == 2 * 2 * inputs.config.tolerance.utility
+
+
 def test_every_kind_of_leaf_is_there(evidence: Evidence) -> None:
     found = Counter(leaf.kind for leaf in evidence.leaves)
     assert found == {

@@ -24,11 +24,11 @@ from aggregator.scorer.verify import verify
 from aggregator.service.phases import Phase
 from aggregator.template import with_values
 from ledger.client import LedgerClient
-from ledger.records import ChainRound
+from ledger.records import ChainRound, Terms
 from protocol.config import parse_config
-from protocol.evidence import LEAF_KINDS, Evidence, Kind, Leaf, evidence_to_json, subtree_roots
+from protocol.evidence import LEAF_KINDS, Evidence, Input, Kind, Leaf, evidence_to_json, subtree_roots
 from tests.aggregator.service.support import Stage, founded, serve
-from tests.support.chain import CONFIG, PASSPHRASE, LocalChain, LocalFederation
+from tests.support.chain import CONFIG, PASSPHRASE, LocalChain, LocalFederation, account
 
 __all__ = ["founded"]
 
@@ -158,6 +158,22 @@ def test_the_command_says_pass_or_fail_and_what_it_cannot_tell(played: Stage, tm
     code, told, _ = run("verify", "1", "--from", str(tmp_path), *where)
     assert (code, told["result"], told["where"]) == (FAILED, "FAIL", "VERDICT leaf 1")
     assert str(leaf.values[0]) in told["sentence"]
+
+
+def test_terms_enacted_since_do_not_change_what_a_round_is_replayed_with(played: Stage, tmp_path: Path) -> None:
+    ledger, federation = played.ledger, played.federation
+    terms = Terms(b"\x11" * 32, b"\x22" * 32, account("aggregator").address, ledger.scorers(2))
+    federation.send("operator", ledger.announce(terms))
+    played.chain.advance_to(ledger.announced()[1])
+    federation.send("stranger", ledger.enact(terms))
+    assert (ledger.config_hash(), ledger.task_hash()) == (terms.config_hash, terms.task_hash)
+    assert verify(ledger, played.home.blobs(), 1).claim.evidence_root == ledger.round(1).evidence_root
+    # Evidence that claims the new terms for the old round is named.
+    config = published(played).by_kind[Kind.INPUT][Input.CONFIG]
+    assert ledger.opening(1) is not None
+    lying, blobs = lie(played, tmp_path, with_leaf(published(played), config._replace(values=(terms.config_hash,))))
+    with pytest.raises(ReplayDifference, match="INPUT leaf 0: published 0x1111"):
+        verify(lying, blobs, 1)
 
 
 def test_a_round_without_an_outcome_cannot_be_verified(played: Stage) -> None:
