@@ -53,7 +53,7 @@ def evidence(federation: LocalFederation, number: int, update_root: bytes) -> tu
     roots = (*roots[:position], update_root, *roots[position + 1 :])
     on_chain = federation.client.round(number)
     header = Header(
-        separator, number, on_chain.inputs, attested.seed, roots, total, 0, 10_000, 0, 1, (16, 64, 1024, 0), bytes(32)
+        separator, number, on_chain.inputs, attested.seed, roots, total, 0, 10_000, 0, 1, (16, 64, 1024, 0, 128), bytes(32)
     )
     return header, leaves
 
