@@ -181,6 +181,9 @@ def status(directory: Directory, as_json: Json = False) -> None:
         print(f"serving at {found.url} (process {found.pid})" if found.url else "not serving: `fairshare aggregator serve`")
         columns = ("round", "phase", "commits", "bodies", "accuracy", "reason")
         table(columns, [(r.round, r.phase, r.commits, r.bodies, r.shown_accuracy, r.reason or "") for r in found.rounds])
+        if found.events:
+            rows = [(e.block, e.name, *("" if n is None else n for n in (e.round, e.node))) for e in found.events]
+            table(("block", "last on chain", "round", "node"), rows)
         print(found.waiting)
 
     emit(found.to_json(), as_json, show)

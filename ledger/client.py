@@ -5,12 +5,13 @@ latest one may be hours old, and a round that has long been over would still loo
 latest block, so nothing is believed that is not mined.
 """
 
+from itertools import islice
 from typing import Any, Self
 
 from web3 import Web3
 from web3.contract.contract import ContractFunction
 from web3.exceptions import BlockNotFound
-from web3.types import BlockIdentifier, EventData
+from web3.types import BlockIdentifier
 
 from ledger.artifacts import ContractName
 from ledger.calls import LedgerCalls
@@ -18,14 +19,13 @@ from ledger.connection import connect
 from ledger.contracts import contract_at
 from ledger.court import CourtCalls
 from ledger.errors import BlockMissing, DeploymentMismatch, Reverted
+from ledger.events import decode_event, topic_of
+from ledger.logs import LogReader
 from ledger.records import BlockRef, ChainRound, NodeRecord, Opening, RoundState, Timing
 from ledger.reverts import chain_errors
 from protocol.roster import RosterEntry
 from protocol.shares import unpack_scores
 from protocol.typed_data import Domain, Update
-
-_LOG_BLOCKS = 1000
-"""So many blocks are asked for logs at a time: public nodes refuse more."""
 
 
 class LedgerClient(LedgerCalls):
@@ -54,6 +54,7 @@ class LedgerClient(LedgerCalls):
             if (named := self._ask(contract.functions.ledger())) != self.ledger_address:
                 raise DeploymentMismatch(name, str(contract.address), f"it belongs to the ledger at {named}")
         self.domain = Domain(web3.eth.chain_id, self.ledger_address)
+        self.logs = LogReader(web3, (self.ledger_address, self.registry_address, self.court_address))
 
     @classmethod
     def open(cls, rpc_url: str, chain_id: int, ledger: str) -> Self:
@@ -91,6 +92,13 @@ class LedgerClient(LedgerCalls):
                 return bytes(self._web3.eth.get_block(number)["hash"])
             except BlockNotFound as error:
                 raise BlockMissing(number) from error
+
+    def has(self, block: BlockRef) -> bool:
+        """Whether a block that was seen before is still the chain's; it is not after a rollback behind it."""
+        try:
+            return self.block_hash(block.number) == block.hash
+        except BlockMissing:
+            return False
 
     def coin_balance(self, address: str) -> int:
         """What an account has of the chain's coin, in wei."""
@@ -158,17 +166,9 @@ class LedgerClient(LedgerCalls):
 
         Looks backwards through the chain's logs, no further than the last commitment is old.
         """
-        wanted = self.round(number).commits
-        found: list[EventData] = []
-        with chain_errors(f"read the commitments of round {number}"):
-            last = int(self._web3.eth.block_number)
-            while len(found) < wanted and last >= 0:
-                first = max(0, last - _LOG_BLOCKS + 1)
-                event = self._ledger.events.UpdateCommitted()
-                found += event.get_logs(argument_filters={"round": number}, from_block=first, to_block=last)
-                last = first - 1
-        taken = [(Update(*log["args"]["update"].values()), bytes(log["args"]["signature"])) for log in found]
-        return tuple(sorted(taken, key=lambda commit: commit[0].node))
+        wanted, topics = self.round(number).commits, (topic_of("UpdateCommitted"), number.to_bytes(32, "big"))
+        found = islice(self.logs.backwards(self.block().number, topics), wanted)
+        return tuple(sorted((decode_event(log).committed() for log in found), key=lambda commit: commit[0].node))
 
     def scores(self, number: int) -> tuple[int, ...]:
         """The scores of a round by node index, whatever its state; nodes beyond the end scored zero."""

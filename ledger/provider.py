@@ -12,6 +12,9 @@ from ledger.errors import ChainUnavailable
 TIMEOUT = 30.0
 """Seconds that a node has for one answer."""
 
+_REFUSED = (400, 413)
+"""Bad request, and content too large: the question is at fault, not the node."""
+
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 NO_NODE = "what answers there is no Ethereum node"
 """Why an URL is of no use at which something else answers."""
@@ -39,6 +42,10 @@ class ChainProvider(HTTPProvider):
         """
         try:
             answer = super().make_request(method, params)
+        except requests.HTTPError as error:
+            answer = _refusal(error)
+            if answer is None:
+                raise ChainUnavailable(self.url, _reason(error)) from error
         except requests.RequestException as error:
             raise ChainUnavailable(self.url, _reason(error)) from error
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -54,6 +61,17 @@ class ChainProvider(HTTPProvider):
             return int(str(result), 16)
         except ValueError:
             raise ChainUnavailable(self.url, NO_NODE) from None
+
+
+def _refusal(error: requests.HTTPError) -> Any:
+    """The JSON-RPC error in an answer that is one by its HTTP status too: so some nodes say that a question was too large."""
+    if error.response is None or error.response.status_code not in _REFUSED:
+        return None
+    try:
+        answer = error.response.json()
+    except requests.JSONDecodeError:
+        return None
+    return answer if isinstance(answer, dict) and isinstance(answer.get("error"), dict) else None
 
 
 def _reason(error: requests.RequestException) -> str:

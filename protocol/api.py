@@ -172,7 +172,10 @@ class NodeView(Resource):
 
 
 class RewardsView(Resource):
-    """What a node earned, in base units. `pending` becomes claimable at `pending_until` unless its round becomes Void."""
+    """What a node earned, in base units. `pending` becomes claimable at `pending_until` unless its round becomes Void.
+
+    `slashed` is what proofs of its faults took from its stake, in wei.
+    """
 
     node: int
     address: str
@@ -216,6 +219,30 @@ class ContributionsView(Resource):
     sampling_error: float
     estimation_error: float
     rounds: list[RoundContribution]
+    block: int
+
+
+class EventView(Resource):
+    """An event of the federation's contracts, `position` its log's number in the block.
+
+    `arguments` by their names in the ABI: addresses checksummed, bytes 0x-hex, amounts and other integers of more than 64 bits
+    decimal strings, structs objects.
+    """
+
+    block: int
+    position: int
+    block_hash: Hash
+    transaction: Hash
+    contract: Address
+    name: str
+    arguments: dict[str, Any]
+
+
+class EventsView(Resource):
+    """Events in the order of the chain, of blocks up to `block`. Given as `after`, `next` asks for those that follow."""
+
+    events: list[EventView]
+    next: str
     block: int
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +14,7 @@ from protocol.api import (
     CommitRequest,
     ConfigView,
     ContributionsView,
+    EventsView,
     FederationView,
     Health,
     NodeView,
@@ -150,6 +152,10 @@ class FederationClient:
     def model(self, sha256: bytes) -> bytes:
         """The safetensors file of a model by its model hash, unverified."""
         return self._request("GET", f"/v1/models/0x{sha256.hex()}").content
+
+    def events(self, after: str = "", limit: int = 100, **only: str | int) -> EventsView:
+        """Events of the contracts after a position, oldest first; `only` those of a `name`, a `round` or a `node`."""
+        return self._get(f"/v1/events?{urlencode({'after': after, 'limit': limit, **only})}", EventsView)
 
     def commit(self, update: Update, signature: bytes) -> ReceiptView:
         """Hand in a signed Update; the same one again gives the same receipt."""

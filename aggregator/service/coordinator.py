@@ -15,6 +15,7 @@ from aggregator.service.context import Context
 from aggregator.service.rollback import Rollbacks
 from aggregator.service.steps import Steps
 from ledger.errors import LedgerError
+from ledger.event_index import EventIndex
 from protocol.inputs import BoundInputs
 
 log = structlog.get_logger()
@@ -34,6 +35,7 @@ class Coordinator:
         context: Context,
         steps: Steps,
         rollbacks: Rollbacks,
+        index: EventIndex,
         shards: tuple[bytes, ...],
         root_set: bytes,
         poll_seconds: float,
@@ -42,6 +44,7 @@ class Coordinator:
         self._context = context
         self._steps = steps
         self._rollbacks = rollbacks
+        self._index = index
         self._shards = shards
         self._root_set = root_set
         self._poll_seconds = poll_seconds
@@ -75,10 +78,18 @@ class Coordinator:
         self._steps.stop()
 
     def turn(self) -> bool:
-        """Do the one next thing; False if there is nothing but waiting.
+        """Do the one next thing, and read what happened on chain; False if there is nothing but waiting.
 
-        Raises what `Steps.take` raises, and `BlobMissing` if the next round could not be evaluated here.
+        Raises what `Steps.take` raises, `BlobMissing` if the next round could not be evaluated here, and `ChainRefused` if the
+        node gives no logs: which holds up no round but those that nodes committed to on chain.
         """
+        try:
+            return self._lead()
+        finally:
+            while not self._stopping.is_set() and self._index.follow():
+                pass
+
+    def _lead(self) -> bool:
         self._rollbacks.heal()
         store = self._context.store
         unsettled = store.unsettled()

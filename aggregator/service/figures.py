@@ -3,6 +3,7 @@
 from threading import Lock
 
 from aggregator.refusals import UnknownNode
+from aggregator.service.events import SqlLogs
 from ledger.client import LedgerClient
 from ledger.records import NodeRecord, RoundState
 from protocol.api import NodeView, RewardsView
@@ -10,14 +11,17 @@ from protocol.shares import SCORE_TOTAL
 
 
 class ChainFigures:
-    """Reads nodes and rewards. Remembers the scores of Final rounds, claims that were made, and owners.
+    """Reads nodes and rewards, and from the event index what was slashed.
+
+    Remembers the scores of Final rounds, claims that were made, and owners.
 
     `seen_block` is the last block that was seen, 0 before the first.
     """
 
-    def __init__(self, ledger: LedgerClient, pool: int) -> None:
+    def __init__(self, ledger: LedgerClient, logs: SqlLogs, pool: int) -> None:
         self.seen_block = 0
         self._ledger = ledger
+        self._logs = logs
         self._unit = pool // SCORE_TOTAL
         self._lock = Lock()
         self._final_scores: dict[int, tuple[int, ...]] = {}
@@ -85,7 +89,7 @@ class ChainFigures:
             claimable=sum(claimable.values()),
             claimable_rounds=sorted(claimable),
             claimed=claimed,
-            slashed=0,
+            slashed=sum(event.get("amount") for event in self._logs.events(name="StakeSlashed", node=node)),
             last_round=last,
             block=block,
         )

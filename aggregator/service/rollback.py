@@ -19,7 +19,6 @@ from aggregator.service.database import WRITES
 from aggregator.service.phases import Phase
 from aggregator.service.records import RoundRecord
 from aggregator.service.tables import AttestationRow, RoundRow, SeenBlockRow, UpdateRow
-from ledger.errors import BlockMissing
 from ledger.records import BlockRef, ChainRound, RoundState
 from protocol.inputs import round_seed
 
@@ -41,7 +40,7 @@ class Rollbacks:
         seen, latest = self._seen(), self.context.ledger.block()
         if seen == latest:
             return False
-        rolled_back = seen is not None and not self._is_known(seen)
+        rolled_back = seen is not None and not self.context.ledger.has(seen)
         if rolled_back:
             assert seen is not None
             log.warning("the chain was rolled back", seen=seen.number, latest=latest.number)
@@ -50,12 +49,6 @@ class Rollbacks:
                 self._rewind(found)
         self._see(latest)
         return rolled_back
-
-    def _is_known(self, seen: BlockRef) -> bool:
-        try:
-            return self.context.ledger.block_hash(seen.number) == seen.hash
-        except BlockMissing:
-            return False
 
     def _rewind(self, found: RoundRecord) -> None:
         on_chain = self.context.ledger.round(found.number)

@@ -18,6 +18,7 @@ from aggregator.service.attestation import ScorerProcess
 from aggregator.service.context import Context, Federation
 from aggregator.service.coordinator import Coordinator
 from aggregator.service.database import open_database, serving
+from aggregator.service.events import SqlLogs
 from aggregator.service.journal import SqlJournal
 from aggregator.service.library import ServiceLibrary
 from aggregator.service.logs import configure_logging
@@ -28,6 +29,7 @@ from aggregator.service.views import Views
 from aggregator.service.worker import Worker
 from aggregator.web.serving import listen, polite_server, signals_end
 from ledger.client import LedgerClient
+from ledger.event_index import EventIndex
 from ledger.sender import Sender
 from ledger.wallet import Wallet
 from protocol.config import parse_config
@@ -85,15 +87,19 @@ def assemble_service(context: Context, home: AggregatorHome, settings: Settings,
     engine, ledger, blobs = context.store.engine, context.ledger, home.blobs_directory
     journal = SqlJournal(engine)
     scorer = ScorerProcess(blobs, Wallet.open(home.key("scorer")), settings.rpc_url, context.federation.domain, passphrase)
+    logs = SqlLogs(engine)
+    index = EventIndex(ledger, logs, home.deployment(settings.chain_id).block)
     steps = Steps(
         context,
         Sender(ledger.web3, context.account, journal, _PATIENCE_SECONDS),
         Worker(blobs, settings.memory << 20, settings.ray),
         scorer,
+        index,
+        logs,
     )
     views = Views(context, journal, lambda: coordinator.trouble)
     rollbacks = Rollbacks(context, views.figures.forget)
-    coordinator = Coordinator(context, steps, rollbacks, settings.shards, settings.root_set, settings.poll_seconds)
+    coordinator = Coordinator(context, steps, rollbacks, index, settings.shards, settings.root_set, settings.poll_seconds)
     return coordinator, create_app(views, Mirror(ServiceLibrary(context), Gatekeeper(ledger, NonceStore(home.nonces_file))))
 
 

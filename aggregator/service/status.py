@@ -10,10 +10,14 @@ from sqlalchemy.engine import make_url
 
 from aggregator.home import AggregatorHome, ServiceFile
 from aggregator.service.database import open_database
+from aggregator.service.events import SqlLogs
 from aggregator.service.phases import Phase
 from aggregator.service.records import Counts, RoundRecord
 from aggregator.service.store import Store
 from aggregator.service.voids import told
+
+_EVENTS = 5
+"""So many of the last events are shown; the API has all of them."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,24 @@ class RoundLine:
 
 
 @dataclass(frozen=True)
+class EventLine:
+    """An event of the contracts, and the round and node that it names."""
+
+    block: int
+    name: str
+    round: int | None
+    node: int | None
+
+
+@dataclass(frozen=True)
 class Status:
-    """`url` and `pid` of the service, None if it does not run; rounds newest first."""
+    """`url` and `pid` of the service, None if it does not run; rounds and the last events newest first."""
 
     url: str | None
     pid: int | None
     rounds: tuple[RoundLine, ...]
     waiting: str
+    events: tuple[EventLine, ...]
 
     def to_json(self) -> dict[str, Any]:
         """For --json."""
@@ -54,9 +69,9 @@ def status_of(home: AggregatorHome) -> Status:
     """Read the status. Raises `HomeError`, `DatabaseError`."""
     service = _running(home)
     url = home.database_url(home.settings())
-    rounds = _rounds(url) if _exists(url) else ()
+    rounds, events = _read(url) if _exists(url) else ((), ())
     waiting = waiting_for(rounds[0] if rounds else None)
-    return Status(service.url if service else None, service.pid if service else None, rounds, waiting)
+    return Status(service.url if service else None, service.pid if service else None, rounds, waiting, events)
 
 
 def waiting_for(last: RoundLine | None) -> str:
@@ -79,12 +94,15 @@ def waiting_for(last: RoundLine | None) -> str:
     return f"round {last.round} {waits[Phase(last.phase)]}"
 
 
-def _rounds(url: str) -> tuple[RoundLine, ...]:
+def _read(url: str) -> tuple[tuple[RoundLine, ...], tuple[EventLine, ...]]:
     engine = open_database(url)
     try:
         store = Store(engine)
         counts = store.counts()
-        return tuple(_line(store, found, counts.get(found.number, Counts(0, 0))) for found in store.rounds())
+        rounds = tuple(_line(store, found, counts.get(found.number, Counts(0, 0))) for found in store.rounds())
+        latest = SqlLogs(engine).latest(_EVENTS)
+        events = (EventLine(event.log.block.number, event.name, event.get("round"), event.get("node")) for event in latest)
+        return rounds, tuple(events)
     finally:
         engine.dispose()
 

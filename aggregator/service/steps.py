@@ -16,6 +16,7 @@ from aggregator.mirror.deadlines import reveal_deadline
 from aggregator.service.adoption import adopt
 from aggregator.service.attestation import ScorerProcess
 from aggregator.service.context import Context
+from aggregator.service.events import SqlLogs
 from aggregator.service.journal import key_of
 from aggregator.service.library import claim_of
 from aggregator.service.phases import Phase
@@ -23,6 +24,7 @@ from aggregator.service.records import RoundRecord, UpdateRecord
 from aggregator.service.voids import VoidReason
 from aggregator.service.worker import Order, Worker
 from ledger.errors import Reverted
+from ledger.event_index import EventIndex
 from ledger.records import Call, ChainRound, RoundState
 from ledger.sender import Sender
 from protocol.evidence import update_leaf
@@ -54,6 +56,8 @@ class Steps:
     sender: Sender
     worker: Worker
     scorer: ScorerProcess
+    index: EventIndex
+    logs: SqlLogs
 
     def take(self, found: RoundRecord) -> bool:
         """Do what is due for an undecided round; False if there is nothing but waiting.
@@ -133,7 +137,8 @@ class Steps:
         store, number = self.context.store, on_chain.round
         known = {kept.leaf for kept in store.updates(number) if not kept.receipt}
         if len(known) < on_chain.commits and on_chain.state is RoundState.OPEN:
-            for update, signature in self.context.ledger.commits(number):
+            self.index.catch_up()
+            for update, signature in self.logs.commits(number):
                 leaf = update_leaf(update, signature).hash(self.context.federation.domain.separator)
                 if leaf not in known:
                     store.override(UpdateRecord(update, signature, leaf, b""), self._update_root)

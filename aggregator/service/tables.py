@@ -129,3 +129,29 @@ class SeenBlockRow(Base):
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     hash: Mapped[bytes]
+
+
+class EventRow(Base):
+    """A log of the federation's contracts, as the chain has it. What may be asked for stands in columns of its own."""
+
+    __tablename__ = "events"
+
+    block: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)  # in the block
+    block_hash: Mapped[bytes]
+    tx_hash: Mapped[bytes]
+    address: Mapped[str] = mapped_column(String(42))
+    topics: Mapped[bytes]  # one after the other
+    data: Mapped[bytes]
+    name: Mapped[str] = mapped_column(String(40))
+    round: Mapped[int | None] = mapped_column(index=True)
+    node: Mapped[int | None] = mapped_column(index=True)
+
+
+class IndexedBlockRow(Base):
+    """The cursor of the event index: all logs up to this block are in `events`; one row, none at the beginning."""
+
+    __tablename__ = "indexed_block"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hash: Mapped[bytes]

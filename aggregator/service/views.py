@@ -6,6 +6,7 @@ from aggregator.evaluation.gate.explanation import explain
 from aggregator.mirror.library import EvidenceReader
 from aggregator.refusals import NotYetThere
 from aggregator.service.context import Context
+from aggregator.service.events import Position, SqlLogs, event_view
 from aggregator.service.figures import ChainFigures
 from aggregator.service.intake import known_round
 from aggregator.service.journal import SqlJournal
@@ -16,6 +17,7 @@ from aggregator.service.voids import told
 from protocol.api import (
     ConfigView,
     ContributionsView,
+    EventsView,
     FederationView,
     Health,
     NodeScore,
@@ -35,7 +37,8 @@ class Views:
 
     def __init__(self, context: Context, journal: SqlJournal, trouble: Callable[[], str | None]) -> None:
         self.context = context
-        self.figures = ChainFigures(context.ledger, context.federation.pool)
+        self.logs = SqlLogs(context.store.engine)
+        self.figures = ChainFigures(context.ledger, self.logs, context.federation.pool)
         self._journal = journal
         self._trouble = trouble
         self._evidence = EvidenceReader(context.blobs)
@@ -118,6 +121,12 @@ class Views:
         block = self.figures.block()
         found = [one for one in self.context.store.rounds() if one.final_at is not None and one.evidence_root is not None]
         return in_total(node, self.figures.owner(node), [self._contribution(one, node) for one in found], block)
+
+    def events(self, after: Position, limit: int, **wanted: str | int | None) -> EventsView:
+        """Events of the contracts after a position, in the order of the chain."""
+        cursor, found = self.logs.cursor(), self.logs.events(after, limit, **wanted)
+        last = Position(found[-1].log.block.number, found[-1].log.position) if found else after
+        return EventsView(events=[event_view(event) for event in found], next=str(last), block=cursor.number if cursor else 0)
 
     def upload(self, number: int, node: int) -> UploadView:
         """What is here of a node's update in a round. Raises `UnknownRound`."""

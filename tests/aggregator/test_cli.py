@@ -91,6 +91,7 @@ def test_status_of_a_federation_without_rounds(directory: Path, run: CliRunner) 
         "url": None,
         "pid": None,
         "rounds": [],
+        "events": [],
         "waiting": "round 1 opens as soon as enough nodes are eligible",
     }
     assert not (directory / "state.sqlite").exists()

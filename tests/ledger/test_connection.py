@@ -5,9 +5,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from web3 import Web3
 
 from ledger.connection import connect
-from ledger.errors import ChainUnavailable, WrongChain
+from ledger.errors import ChainRefused, ChainUnavailable, WrongChain
+from ledger.logs import LogReader
+from ledger.provider import ChainProvider
 from tests.support.chain import LocalChain
 
 
@@ -83,6 +86,16 @@ def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(chain: LocalCh
             monkeypatch.setenv(name, proxy)
         assert connect(chain.url, chain.chain_id).eth.chain_id == chain.chain_id
         assert connect("http://chain.example", 1).eth.chain_id == 1, "the proxy answers for everybody else"
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, ChainRefused), (413, ChainRefused), (429, ChainUnavailable)])
+def test_a_refusal_that_is_one_of_http_too_is_told_from_a_node_that_is_away(status: int, kind: type[Exception]) -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32614,"message":"eth_getLogs is limited to a 5 range"}}'
+    with answering(status, body) as url:
+        reader = LogReader(Web3(ChainProvider(url)), ["0x" + "1" * 40])
+        with pytest.raises(kind):
+            reader.forwards(1, 8)
+    assert reader.span == (1 if kind is ChainRefused else 1000)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1:1", "http://", "http://[::1"])

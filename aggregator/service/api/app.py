@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from aggregator.mirror.routes import Mirror, install
-from aggregator.service.api import federation, health, nodes, rewards, rounds, updates
+from aggregator.service.api import events, federation, health, nodes, rewards, rounds, updates
 from aggregator.service.views import Views
 from aggregator.web import problems
 from aggregator.web.limits import JsonLimit
@@ -17,6 +17,7 @@ _TAGS = [
     {"name": "models", "description": "Model files by hash."},
     {"name": "nodes", "description": "Participants, as the registry knows them."},
     {"name": "rewards", "description": "What a participant earned."},
+    {"name": "events", "description": "What happened on chain, from the service's index of it."},
     {"name": "updates", "description": "What nodes send: commitments and bodies."},
     {"name": "health", "description": "Whether the service is up."},
 ]
@@ -35,7 +36,7 @@ def create_app(views: Views, mirror: Mirror) -> FastAPI:
     app.state.views = views
     problems.install(app)
     app.add_middleware(JsonLimit)
-    for module in (federation, rounds, nodes, rewards, updates, health):
+    for module in (federation, rounds, nodes, rewards, events, updates, health):
         app.include_router(module.router)
     install(app, mirror)
     return app

@@ -4,6 +4,8 @@ from protocol.api import (
     CommitRequest,
     ConfigView,
     ContributionsView,
+    EventsView,
+    EventView,
     FederationView,
     Health,
     NodeScore,
@@ -126,6 +128,22 @@ REWARDS = RewardsView(
     claimed=0,
     slashed=0,
     last_round=1,
+    block=41,
+)
+
+EVENTS = EventsView(
+    events=[
+        EventView(
+            block=40,
+            position=1,
+            block_hash=_hash(0xB1),
+            transaction=_hash(0x7E),
+            contract=_LEDGER,
+            name="RewardsClaimed",
+            arguments={"node": 0, "payout": _OWNER, "rounds": [1], "amount": str(1000 * _TOKENS)},
+        )
+    ],
+    next="40-1",
     block=41,
 )
 

@@ -57,15 +57,17 @@ def collect(service: Service, number: int) -> list[Sent]:
     return sent
 
 
-def test_a_proposal_that_the_chain_forgot_is_made_again_and_paid_once(tmp_path: Path) -> None:
-    # Not on anvil: started from a file, it has lost what BLOCKHASH says of older blocks, and with it the seed.
-    with serving(Served, tmp_path) as (service, chain):
+@pytest.mark.parametrize("kind", [Served, Anvil])
+def test_a_proposal_that_the_chain_forgot_is_made_again_and_paid_once(kind: type[Served] | type[Anvil], tmp_path: Path) -> None:
+    with serving(kind, tmp_path) as (service, chain):
         ledger, journal = service.stage.ledger, SqlJournal(service.context.store.engine)
         sent = collect(service, 1)
         service.turn(2)
         service.reveal(*sent)
         service.turn(3)
         assert service.phase(1) is Phase.PROPOSING
+        # Started from a file, anvil has lost what BLOCKHASH says of older blocks, and with it a seed that is not stored.
+        service.stage.federation.send("stranger", ledger.seal(1))
         keep(chain, tmp_path / "copy")
         service.turn()
         chain.advance(WINDOW)
