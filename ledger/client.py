@@ -5,6 +5,7 @@ latest one may be hours old, and a round that has long been over would still loo
 latest block, so nothing is believed that is not mined.
 """
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Self
 
@@ -19,7 +20,7 @@ from ledger.connection import connect
 from ledger.contracts import contract_at
 from ledger.court import CourtCalls
 from ledger.errors import BlockMissing, DeploymentMismatch, Reverted
-from ledger.events import decode_event, topic_of
+from ledger.events import Event, decode_event, topic_of
 from ledger.logs import LogReader
 from ledger.records import BlockRef, ChainRound, NodeRecord, Opening, RoundState, Timing
 from ledger.reverts import chain_errors
@@ -148,27 +149,17 @@ class LedgerClient(LedgerCalls):
 
         Looks backwards through the chain's logs from the round's close; None if they do not go back so far.
         """
-        closed = self.round(number).close_block
-        with chain_errors(f"read the opening of round {number}"):
-            last = closed or int(self._web3.eth.block_number)
-            while last >= 0:
-                first = max(0, last - _LOG_BLOCKS + 1)
-                event = self._ledger.events.RoundOpened()
-                for log in event.get_logs(argument_filters={"round": number}, from_block=first, to_block=last):
-                    told = log["args"]
-                    names = ("configHash", "taskHash", "baseModel", "parentEvidence", "shards", "rootSet")
-                    return Opening(*(bytes(told[name]) for name in names))
-                last = first - 1
-        return None
+        found = self._logged("RoundOpened", number, self.round(number).close_block or self.block().number)
+        names = ("configHash", "taskHash", "baseModel", "parentEvidence", "shards", "rootSet")
+        return next((Opening(*(bytes(opened.get(name)) for name in names)) for opened in found), None)
 
     def commits(self, number: int) -> tuple[tuple[Update, bytes], ...]:
         """What nodes committed to on chain in a round: each Update and the node's signature of it, by node index.
 
         Looks backwards through the chain's logs, no further than the last commitment is old.
         """
-        wanted, topics = self.round(number).commits, (topic_of("UpdateCommitted"), number.to_bytes(32, "big"))
-        found = islice(self.logs.backwards(self.block().number, topics), wanted)
-        return tuple(sorted((decode_event(log).committed() for log in found), key=lambda commit: commit[0].node))
+        found = islice(self._logged("UpdateCommitted", number, self.block().number), self.round(number).commits)
+        return tuple(sorted((event.committed() for event in found), key=lambda commit: commit[0].node))
 
     def scores(self, number: int) -> tuple[int, ...]:
         """The scores of a round by node index, whatever its state; nodes beyond the end scored zero."""
@@ -301,6 +292,10 @@ class LedgerClient(LedgerCalls):
         return int(self._ask(self._token.functions.totalSupply()))
 
     # --------------------------------------------------------------------------------------------------------- inside
+
+    def _logged(self, event: str, number: int, last: int) -> Iterator[Event]:
+        """The events of this name about a round, newest first from block `last` on."""
+        return map(decode_event, self.logs.backwards(last, (topic_of(event), number.to_bytes(32, "big"))))
 
     def _has_role(self, role: bytes, address: str) -> bool:
         return bool(self._ask(self._ledger.functions.hasRole(role, Web3.to_checksum_address(address))))
