@@ -10,7 +10,7 @@ from bench.timing import compare
 from learning.coalitions.batched import Batched
 from learning.coalitions.choice import choose_evaluator
 from learning.coalitions.evaluator import CoalitionEvaluator
-from learning.coalitions.graph import trace, width
+from learning.coalitions.graph import trace
 from learning.coalitions.mixture import Mixture
 
 _METRIC = "log-likelihood"
@@ -67,7 +67,7 @@ def _integer(setting: Setting, repeats: int) -> list[Row]:
     mixture = Mixture(played.base, played.updates, played.samples, HERE.memory)
     graph = trace(task.model().eval(), played.base.keys())
     assert graph is not None
-    single = Batched(task, data, mixture, graph, width(task.model().eval(), data.features[:7]), HERE.memory)
+    single = Batched(task, data, mixture, graph, graph.width(data.features[:7]), HERE.memory)
     shares = indicators(_some(setting.nodes), setting.nodes)
     integers, floats = compare([lambda: exact.evaluate(shares), lambda: single.evaluate(shares)], repeats)
     goal = Goal(at_least=1 / 4, of_ratio=True)

@@ -20,7 +20,7 @@ from learning.data import Data
 from learning.task import Task
 
 _SAMPLES = 256
-_CACHE = 2 << 20
+_CACHE = 4 << 20
 """Bytes of activations at a time; more falls out of the processor's cache and takes several times as long."""
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from torch import nn
 
 from learning.calls import new_module, seeded
 from learning.coalitions.batched import Batched
 from learning.coalitions.evaluator import CoalitionEvaluator
-from learning.coalitions.graph import ModuleGraph, trace, width
+from learning.coalitions.graph import ModuleGraph, trace
 from learning.coalitions.grids import plan
 from learning.coalitions.integer import Integer
 from learning.coalitions.mixture import Mixture
@@ -42,25 +41,23 @@ def choose_evaluator(
     if graph is None or not mixture.players:
         return slow
     few = data.take(np.arange(min(len(data), _FEW)))
-    if task.score in EXACT_SCORES and (exact := _integer(task, data, mixture, graph, module, memory)) is not None:
+    if task.score in EXACT_SCORES and (exact := _integer(task, data, mixture, graph, memory)) is not None:
         return exact
     try:
-        fast = Batched(task, data, mixture, graph, width(module, few.features), memory)
+        fast = Batched(task, data, mixture, graph, graph.width(few.features), memory)
         trial = Batched(task, few, mixture, graph, 1, memory)
         return fast if _agree(trial, OneByOne(task, few, mixture, memory), mixture.players) else slow
     except Exception:  # a module that takes no stacked values is none for the fast evaluator
         return slow
 
 
-def _integer(
-    task: Task, data: Data, mixture: Mixture, graph: ModuleGraph, module: nn.Module, memory: int
-) -> CoalitionEvaluator | None:
+def _integer(task: Task, data: Data, mixture: Mixture, graph: ModuleGraph, memory: int) -> CoalitionEvaluator | None:
     """The integer evaluator, if it can be used and means the same model: quantised outputs are near the real ones."""
     few = data.take(np.arange(min(len(data), _FEW)))
     try:
         if (grids := plan(graph, mixture, data.features)) is None:
             return None
-        widest = width(module, few.features)
+        widest = graph.width(few.features)
         found = Integer(task, data, mixture, graph, widest, memory, grids)
         trial = Integer(task, few, mixture, graph, widest, memory, grids)
     except (OverflowError, RuntimeError, TypeError):

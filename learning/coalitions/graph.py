@@ -73,6 +73,23 @@ class ModuleGraph:
                 values[node] = call(node, args, kwargs, self.layers)
         raise KeyError(layer)
 
+    @torch.inference_mode()
+    def width(self, features: Tensor) -> int:
+        """The most values per sample that one operation makes which differ between models."""
+        values: dict[fx.Node, Any] = {}
+        shared, widest = self._shared(), 1
+        for node in self.nodes:
+            if node.op == "output":
+                break
+            if node.op == "placeholder":
+                values[node] = features
+                continue
+            args, kwargs = fx.node.map_arg((node.args, node.kwargs), values.__getitem__)
+            made = values[node] = call(node, args, kwargs, self.layers)
+            if isinstance(made, Tensor) and node not in shared:
+                widest = max(widest, made.numel() // max(1, len(features)))
+        return widest
+
     def _shared(self) -> set[fx.Node]:
         shared: set[fx.Node] = set()
         for node in self.nodes:
@@ -125,22 +142,3 @@ def call(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any], layers: 
         return getattr(args[0], str(node.target))(*args[1:], **kwargs)
     assert callable(node.target)
     return node.target(*args, **kwargs)
-
-
-def width(module: nn.Module, features: Tensor) -> int:
-    """The most values that any layer of the module puts out for one sample."""
-    widest = 1
-
-    def look(layer: nn.Module, inputs: Any, output: Any) -> None:
-        nonlocal widest
-        if isinstance(output, Tensor):
-            widest = max(widest, output.numel() // max(1, len(features)))
-
-    handles = [layer.register_forward_hook(look) for layer in module.modules() if not list(layer.children())]
-    try:
-        with torch.inference_mode():
-            module(features)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return widest
