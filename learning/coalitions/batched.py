@@ -1,7 +1,7 @@
 """Many models at once in float32: each step of the forward pass is taken for a block of coalitions and samples together.
 
-The output of a first Linear layer is linear in the shares, so it is mixed from what the layer makes of the base and of every
-update, instead of being multiplied anew for every coalition: about a tenth of the work of a small dense model.
+The output of a first Linear layer is linear in the shares, so it is mixed from what the layer makes of the base and of
+every update, instead of being multiplied anew for every coalition: about a tenth of the work of a small dense model.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 from torch.func import functional_call
 
+from learning.coalitions.convolution import convolved
 from learning.coalitions.evaluator import Collected, Evaluated, blocks
 from learning.coalitions.graph import ModuleGraph, call
 from learning.coalitions.mixture import Mixture
@@ -32,18 +33,21 @@ class Value(NamedTuple):
 
 
 class Batched:
-    """Evaluates a module that could be traced. `width`: the most activations that one layer has for a sample."""
+    """Evaluates a module that could be traced. `width`: the most values that one layer has for a sample, `samples`: at a
+    time, at most."""
 
     name = "batched"
     exact = False
 
-    def __init__(self, task: Task, data: Data, mixture: Mixture, graph: ModuleGraph, width: int, memory: int) -> None:
+    def __init__(
+        self, task: Task, data: Data, mixture: Mixture, graph: ModuleGraph, width: int, memory: int, samples: int = _SAMPLES
+    ) -> None:
         self._task, self._data, self._mixture, self._graph = task, data, mixture, graph
         self._mixed = graph.mixed_layers(mixture.players)
         self._names = [name for layer in graph.layers if layer not in self._mixed for name in graph.tensors(layer)]
         first = sum(mixture.base[f"{layer}.weight"].shape[0] for layer in self._mixed)
         held = 4 * max(width, (mixture.players + 1) * first)
-        self._samples = max(1, min(_SAMPLES, len(data), memory // (4 * held)))
+        self._samples = max(1, min(samples, len(data), memory // (4 * held)))
         self._rows = max(1, _CACHE // (4 * width * self._samples))
         self._models = max(1, memory // (8 * max(1, sum(mixture.base[name].size for name in self._names))))
         self._keep = held * len(data) <= memory // 4
@@ -58,11 +62,12 @@ class Batched:
                 coefficients = torch.cat([torch.ones(many.stop - many.start, 1), self._coefficients(shares[many])], 1)
                 chunks = list(_in_pairs(shares[many], self._rows)) if self._mixed else _plain(len(coefficients), self._rows)
                 for samples in blocks(len(self._data), self._samples):
+                    features = self._features(samples)
                     linear = {layer: self._linear(layer, samples) for layer in self._mixed}
                     for rows, paired in chunks:
-                        block = {name: stacked[rows] for name, stacked in models.items()}
+                        block = {name: _taken(stacked, rows) for name, stacked in models.items()}
                         mixing = Mixing(coefficients[rows], paired, linear)
-                        collected.add(many.start + rows, samples, self._forward(block, mixing, samples))
+                        collected.add(many.start + rows, samples, self._forward(block, mixing, features))
         return collected.result()
 
     def _parameters(self, shares: NDArray[np.floating]) -> dict[str, Tensor]:
@@ -71,26 +76,24 @@ class Batched:
     def _coefficients(self, shares: NDArray[np.floating]) -> Tensor:
         return self._mixture.coefficients(shares)
 
-    def _forward(self, models: dict[str, Tensor], mixing: "Mixing", samples: slice) -> Tensor:
-        return Pass(self._graph, models, mixing, self._data.features[samples]).run()
+    def _features(self, samples: slice) -> Tensor:
+        return self._data.features[samples]
+
+    def _forward(self, models: dict[str, Tensor], mixing: "Mixing", features: Tensor) -> Tensor:
+        return Pass(self._graph, models, mixing, features).run()
 
     def _linear(self, layer: str, samples: slice) -> Tensor:
         """What a layer makes of the samples with the base, with each update, and with any coalition plus its complement.
 
-        Shape (1 + players + 1, samples · …). Two complementary coalitions hold the base twice and every update once.
+        Shape (1 + players + 1, samples, …). Two complementary coalitions hold the base twice and every update once.
         """
         key = layer, samples.start
         if key in self._kept:
             return self._kept[key]
-        features = self._graph.input_of(layer, self._data.features[samples])
-        weight = self._mixture.stacked(f"{layer}.weight")
-        found = features @ weight.transpose(1, 2) if features.ndim == 2 else features @ weight.transpose(1, 2)[:, None]
-        if f"{layer}.bias" in self._mixture.base:
-            bias = self._mixture.stacked(f"{layer}.bias")
-            found = found + bias.view(len(bias), *[1] * (features.ndim - 1), -1)
+        features = self._graph.input_of(layer, self._features(samples))
+        found = multiplied(features, *[self._mixture.stacked(name) for name in self._graph.tensors(layer)])
         every = 2 * found[0] + (torch.from_numpy(self._mixture.weights).float() @ found[1:].flatten(1)).view_as(found[0])
-        made = torch.cat([found, every[None]]).flatten(1)
-        return self._remember(key, made)
+        return self._remember(key, torch.cat([found, every[None]]))
 
     def _remember(self, key: tuple[str, int], made: Tensor) -> Tensor:
         if self._keep:
@@ -106,15 +109,16 @@ class Mixing(NamedTuple):
     linear: dict[str, Tensor]
 
     def output(self, layer: str) -> Tensor:
-        """A mixed layer's output for every row, shape (rows, samples · …)."""
-        made = self.linear[layer]
+        """A mixed layer's output for every row, shape (rows · samples, …)."""
+        shape = self.linear[layer].shape[2:]
+        made = self.linear[layer].flatten(1)
         if not self.paired:
-            return self.coefficients @ made[:-1]
+            return (self.coefficients @ made[:-1]).view(-1, *shape)
         half = len(self.coefficients) // 2
         mixed = torch.empty(2 * half, made.shape[1])
         torch.mm(self.coefficients[:half], made[:-1], out=mixed[:half])
         torch.sub(made[-1], mixed[:half], out=mixed[half:])
-        return mixed
+        return mixed.view(-1, *shape)
 
 
 class Pass:
@@ -156,7 +160,7 @@ class Pass:
     def _layer(self, name: str, given: Value) -> Tensor:
         layer = self._graph.layers[name]
         if name in self._mixing.linear:
-            return self._mixing.output(name).view(self._rows * self._samples, *given.value.shape[1:-1], -1)
+            return self._mixing.output(name)
         if isinstance(layer, nn.Linear) and given.stacked:
             return self._dense(name, layer, given.value)
         names = self._graph.tensors(name)
@@ -165,8 +169,16 @@ class Pass:
         outputs: list[Tensor] = []
         for row in range(self._rows):
             tensors = {short: self._models[full][row] for short, full in zip(own, names, strict=True)}
-            outputs.append(functional_call(layer, tensors, (given.value if apart is None else apart[row],)))
+            outputs.append(self._call(layer, tensors, given.value if apart is None else apart[row]))
         return torch.cat(outputs) if len(outputs) > 1 else outputs[0]
+
+    def _call(self, layer: nn.Module, tensors: dict[str, Tensor], inputs: Tensor) -> Tensor:
+        if type(layer) is nn.Conv2d and layer.padding_mode == "zeros":
+            return self._convolved(layer, inputs, **tensors)
+        found: Tensor = functional_call(layer, tensors, (inputs,))
+        return found
+
+    _convolved = staticmethod(convolved)
 
     def _dense(self, name: str, layer: nn.Linear, given: Tensor) -> Tensor:
         weight, bias = self._models[f"{name}.weight"], self._models.get(f"{name}.bias")
@@ -180,6 +192,19 @@ class Pass:
         if given.stacked or not isinstance(given.value, Tensor) or given.value.shape[:1] != (self._samples,):
             return given.value
         return given.value.expand(self._rows, *given.value.shape).flatten(0, 1)
+
+
+def _taken(stacked: Tensor, rows: NDArray[np.intp]) -> Tensor:
+    """These rows, without a copy where they follow each other."""
+    first, last = int(rows[0]), int(rows[-1])
+    return stacked[first : last + 1] if np.array_equal(rows, np.arange(first, last + 1)) else stacked[rows]
+
+
+def multiplied(features: Tensor, weights: Tensor, biases: Tensor | None = None) -> Tensor:
+    """What many Linear layers make of the same features, (samples, …, inputs): shape (layers, samples, …, outputs)."""
+    found = features.flatten(0, -2) @ weights.transpose(1, 2)
+    found = found if biases is None else found + biases[:, None]
+    return found.view(len(weights), *features.shape[:-1], -1)
 
 
 Chunk = tuple[NDArray[np.intp], bool]

@@ -10,13 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from learning.coalitions.batched import Batched, Mixing, Pass, Value
+from learning.coalitions.batched import Batched, Mixing, Pass, Value, multiplied
+from learning.coalitions.convolution import convolved_exactly
 from learning.coalitions.evaluator import Evaluated
 from learning.coalitions.graph import ModuleGraph
 from learning.coalitions.grids import EXACT_FLOAT32, Grids, LayerGrid
 from learning.coalitions.mixture import Mixture
 from learning.data import Data
 from learning.task import Task
+
+_SAMPLES = 64
 
 
 class Integer(Batched):
@@ -31,7 +34,8 @@ class Integer(Batched):
     def __init__(
         self, task: Task, data: Data, mixture: Mixture, graph: ModuleGraph, width: int, memory: int, grids: Grids
     ) -> None:
-        super().__init__(task, data, mixture, graph, 2 * width, memory)
+        # Floats of twice the size, and the patches of a convolution beside them.
+        super().__init__(task, data, mixture, graph, 4 * width, memory, _SAMPLES)
         self._grids = grids
         self._layers = dict(grids.layers)
         for layer in self._mixed:
@@ -55,8 +59,8 @@ class Integer(Batched):
     def _coefficients(self, shares: NDArray[np.floating]) -> Tensor:
         return torch.from_numpy(shares.astype(np.float32))
 
-    def _forward(self, models: dict[str, Tensor], mixing: Mixing, samples: slice) -> Tensor:
-        outputs = _IntegerPass(self._graph, models, mixing, self._features(samples), self._layers).run()
+    def _forward(self, models: dict[str, Tensor], mixing: Mixing, features: Tensor) -> Tensor:
+        outputs = _IntegerPass(self._graph, models, mixing, features, self._layers).run()
         grid = self._layers[self._grids.last]
         bits = grid.outputs if self._grids.last in self._mixed else grid.inputs + grid.weights
         return outputs.double() * 2.0**-bits
@@ -68,14 +72,11 @@ class Integer(Batched):
         key = layer, samples.start
         if key in self._kept:
             return self._kept[key]
-        integers = self._grids.tensors[f"{layer}.weight"]
-        inputs = self._graph.input_of(layer, self._features(samples)).flatten(0, -2)
-        made = inputs @ integers.transpose(1, 2)
-        if f"{layer}.bias" in self._grids.tensors:
-            made += self._grids.tensors[f"{layer}.bias"][:, None]
+        integers = [self._grids.tensors[name] for name in self._graph.tensors(layer)]
+        made = multiplied(self._graph.input_of(layer, self._features(samples)), *integers)
         made.mul_(2.0 ** -self._layers[layer].shift).floor_()
         every = 2 * made[0] + made[1:].sum(0)
-        return self._remember(key, torch.cat([made, every[None]]).flatten(1).float())
+        return self._remember(key, torch.cat([made, every[None]]).float())
 
     def _fitting(self, layer: str) -> LayerGrid:
         """The finest grid on which every sum of what the layer makes of base and updates is exact in float32."""
@@ -107,3 +108,5 @@ class _IntegerPass(Pass):
             return super()._layer(name, given)
         sums = super()._layer(name, Value(given.value.double(), given.stacked))
         return sums if name == self._last else sums.mul_(2.0 ** -self._layers[name].shift).floor_()
+
+    _convolved = staticmethod(convolved_exactly)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from learning.coalitions import batched
+from learning.coalitions import batched, integer
 from learning.coalitions.choice import choose_evaluator
 from learning.coalitions.evaluator import CoalitionEvaluator
 from learning.coalitions.graph import trace
@@ -79,7 +79,7 @@ def test_integers_are_the_same_however_the_work_is_cut(name: str, metric: str, m
     scores = evaluator(name, metric, 120).evaluate(SHARES).scores
     torch.set_num_threads(2)
     for samples, cache, memory in ((17, 1 << 14, MEMORY), (50, 1 << 22, MEMORY), (256, 1 << 16, 20_000)):
-        monkeypatch.setattr(batched, "_SAMPLES", samples)
+        monkeypatch.setattr(integer, "_SAMPLES", samples)
         monkeypatch.setattr(batched, "_CACHE", cache)
         other = evaluator(name, metric, 120, memory=memory)
         assert isinstance(other, Integer)
