@@ -116,6 +116,10 @@ class LedgerClient(LedgerCalls):
         """The number of the last round that is not Void, by the clock now: what the next round continues."""
         return int(self._ask_now(self._ledger.functions.tip()))
 
+    def max_pending(self) -> int:
+        """How many rounds may be neither Final nor Void at a time."""
+        return int(self._ask(self._ledger.functions.maxPending()))
+
     def latest_final(self) -> int:
         """The number of the latest Final round, by the clock now."""
         return int(self._ask_now(self._ledger.functions.latestFinal()))

@@ -219,6 +219,8 @@ VOIDS = _by_code(
     Entry("not-attested", "The scorers did not attest the outcome in time.", "Ask the operator why."),
     Entry("attestation-refused", "A scorer replayed the round, got another outcome, and did not sign.", "Ask the operator why."),
     Entry("disputed", "The outcome was disputed, and the dispute was not decided for it.", "Nothing: its update is lost."),
+    Entry("fault-proved", "A fault of the aggregator was proved on chain; its bond is lost.", "Nothing: ask the operator why."),
+    Entry("parent-void", "The round that it continued became Void.", "Nothing: the next round continues the last good one."),
     Entry("record-lost", "The aggregator lost its record of the round.", "Ask the operator; your receipt proves what you sent."),
     Entry(
         "another-update-root",

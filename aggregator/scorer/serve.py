@@ -60,15 +60,18 @@ class Follower:
         self._stopping.set()
 
     def turn(self) -> None:
-        """Vote in open disputes; attest the last round if there is an outcome, or look at it if others proposed it.
+        """Vote in open disputes; attest the rounds that are not Final if there is an outcome, or look at what others proposed.
 
         Raises what keeps it from knowing; a refusal is only logged, as it is a result.
         """
         self._voting.turn()
         ledger = self._gathering.ledger
-        number = ledger.last_round()
-        if number == 0 or number in self._refused or number in self._told:
-            return
+        for number in range(ledger.latest_final() + 1, ledger.last_round() + 1):
+            if number not in self._refused | self._told:
+                self._look_at(number)
+
+    def _look_at(self, number: int) -> None:
+        ledger = self._gathering.ledger
         state = ledger.round(number).state
         try:
             if state is RoundState.CLOSED:

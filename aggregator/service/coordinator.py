@@ -1,4 +1,5 @@
-"""The coordinator: one thread that leads round after round from opening to settlement.
+"""The coordinator: one thread that leads round after round from opening to settlement. While a round waits in its window,
+the next one is led already, as far as the federation's `maximum_pending` allows.
 
 It keeps no state that a restart would miss: each turn it asks store and chain where things stand, does the one next step, and
 waits for news or for the next look at the chain's clock. Whatever fails is tried again, ever less often; the chain's deadlines
@@ -12,10 +13,13 @@ import structlog
 from aggregator.errors import AggregatorError, BlobMissing, RoundForgotten
 from aggregator.service.adoption import adopt
 from aggregator.service.context import Context
+from aggregator.service.phases import Phase
+from aggregator.service.records import RoundRecord
 from aggregator.service.rollback import Rollbacks
 from aggregator.service.steps import Steps
 from ledger.errors import LedgerError
 from ledger.event_index import EventIndex
+from ledger.records import RoundState
 from protocol.inputs import BoundInputs
 
 log = structlog.get_logger()
@@ -48,6 +52,7 @@ class Coordinator:
         self._shards = shards
         self._root_set = root_set
         self._poll_seconds = poll_seconds
+        self._max_pending = context.ledger.max_pending()
         self._stopping = Event()
 
     def run(self) -> None:
@@ -78,7 +83,7 @@ class Coordinator:
         self._steps.stop()
 
     def turn(self) -> bool:
-        """Do the one next thing, and read what happened on chain; False if there is nothing but waiting.
+        """Do the one next thing for every round under way, and read what happened on chain; False if only waiting is left.
 
         Raises what `Steps.take` raises, `BlobMissing` if the next round could not be evaluated here, and `ChainRefused` if the
         node gives no logs: which holds up no round but those that nodes committed to on chain.
@@ -95,10 +100,25 @@ class Coordinator:
         unsettled = store.unsettled()
         for decided in unsettled:
             self._steps.settle(decided)
-        current, last = store.current(), store.last()
-        if current is not None:
-            return self._steps.take(current)
-        return self._begin(1 if last is None else last.number + 1) or bool(unsettled)
+        under_way = store.undecided()
+        # Parents first: with a Void one its children are Void too, and what they were about to do is not to be done.
+        progressed = [self._bind_again(found) or self._steps.take(found) for found in under_way]
+        if any(progressed):
+            return True
+        if len(under_way) < self._max_pending and all(found.phase is Phase.PROPOSED for found in under_way):
+            last = store.last()
+            return self._begin(1 if last is None else last.number + 1) or bool(unsettled)
+        return bool(unsettled)
+
+    def _bind_again(self, found: RoundRecord) -> bool:
+        """Whether a round that is still to be opened had to be given another parent: what it was to continue is Void by now."""
+        ledger = self._context.ledger
+        if found.phase is not Phase.OPENING or ledger.round(found.number).state is not RoundState.NONE:
+            return False
+        if (tip := ledger.tip()) == found.bound.parent:
+            return False
+        self._context.store.bind(found.number, self._bound(tip))
+        return True
 
     def _begin(self, number: int) -> bool:
         """Bind the next round, or take over one that the chain has already."""
@@ -112,7 +132,7 @@ class Coordinator:
             return True
         if len(ledger.roster(number)) < self._context.federation.config.rounds.minimum_commits:
             return False
-        bound = self._bound(ledger.latest_final())
+        bound = self._bound(ledger.tip())
         self._check_blobs(bound)
         store.bind(number, bound)
         return True

@@ -247,7 +247,7 @@ class Steps:
         return False
 
     def _void(self, found: RoundRecord, on_chain: ChainRound) -> bool:
-        reason = found.reason or _WHY_VOID[found.phase]
+        reason = found.reason or self._why_void(found, on_chain)
         opened_at, timing = on_chain.opened_at, self.context.federation.timing
         self.context.store.move(
             found.number,
@@ -258,6 +258,13 @@ class Steps:
             commit_deadline=opened_at + timing.commit,
         )
         return self._moved(found.number, Phase.VOID, why=reason)
+
+    def _why_void(self, found: RoundRecord, on_chain: ChainRound) -> VoidReason:
+        if self.context.ledger.round(on_chain.parent).state is RoundState.VOID:
+            return VoidReason.PARENT_VOID
+        if any(on_chain.evidence_root) and on_chain.open_disputes == 0:
+            return VoidReason.FAULT_PROVED
+        return _WHY_VOID[found.phase]
 
     def _send(self, step: str, number: int, call: Call, due: bool) -> None:
         """Have a transaction mined if it is due; if it is not, find out what became of one that was sent before a crash."""

@@ -87,13 +87,12 @@ class Store:
             row = session.scalar(select(RoundRow).order_by(RoundRow.number.desc()).limit(1))
             return None if row is None else _round(row)
 
-    def current(self) -> RoundRecord | None:
-        """The oldest round that is not decided; but for a rollback of the chain that is the newest of all."""
+    def undecided(self) -> tuple[RoundRecord, ...]:
+        """The rounds that are not decided, oldest first; but for a rollback of the chain these are the newest of all."""
         undecided = [phase.value for phase in Phase if not phase.decided]
-        query = select(RoundRow).where(RoundRow.phase.in_(undecided)).order_by(RoundRow.number).limit(1)
+        query = select(RoundRow).where(RoundRow.phase.in_(undecided)).order_by(RoundRow.number)
         with self._read() as session:
-            row = session.scalar(query)
-            return None if row is None else _round(row)
+            return tuple(_round(row) for row in session.scalars(query))
 
     def unsettled(self) -> tuple[RoundRecord, ...]:
         """Decided rounds whose reservation may still have to be given back, oldest first."""

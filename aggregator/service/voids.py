@@ -18,6 +18,8 @@ class VoidReason(StrEnum):
     NOT_ATTESTED = "not-attested"
     ATTESTATION_REFUSED = "attestation-refused"
     DISPUTED = "disputed"
+    FAULT_PROVED = "fault-proved"
+    PARENT_VOID = "parent-void"
     RECORD_LOST = "record-lost"
     ANOTHER_UPDATE_ROOT = "another-update-root"
 
