@@ -43,5 +43,16 @@ class FileJournal(MemoryJournal):
     def record(self, entry: Entry) -> None:
         """Keep a new entry beside the key's older ones; it is on disk when this returns."""
         super().record(entry)
+        self._write()
+
+    def forget(self, nonce: int) -> None:
+        """Drop all entries with lower nonces, which are used: none of them can be mined any more unless it is."""
+        keys = {last.key for last in self.since(0)} - {last.key for last in self.since(nonce)}
+        for key in keys:
+            del self._entries[key]
+        if keys:
+            self._write()
+
+    def _write(self) -> None:
         lines = [_EntryLine(**kept._asdict()) for last in self.since(0) for kept in self.entries(last.key)]
         write_durably(self.path, (_JournalFile(entries=lines).model_dump_json(indent=1) + "\n").encode())

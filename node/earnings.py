@@ -1,14 +1,12 @@
 """What a node earned, read from the chain alone, and claiming it. No torch here: whoever only claims needs none of it."""
 
 from dataclasses import dataclass
-from typing import Any
-
-from eth_account.signers.local import LocalAccount
+from typing import Any, NamedTuple
 
 from ledger.client import LedgerClient
 from ledger.records import RoundState
 from ledger.rewards import Rewards, rewards_of
-from ledger.sender import MemoryJournal, Mined, Sender
+from ledger.sender import Mined, Sender
 from protocol.client import FederationClient
 from protocol.errors import ServiceError
 
@@ -51,6 +49,14 @@ class Earnings:
         }
 
 
+class Claimed(NamedTuple):
+    """Rounds whose rewards a claim minted, what they are together in base units, and the transactions."""
+
+    rounds: tuple[int, ...]
+    amount: int
+    mined: tuple[Mined, ...]
+
+
 def earnings(ledger: LedgerClient, node: int) -> Earnings:
     """Ask the chain for every round of the federation. Raises what the ledger raises."""
     block = ledger.block().number
@@ -74,12 +80,14 @@ def compare(found: Earnings, federation_url: str) -> str:
     return "says the same"
 
 
-def claim(ledger: LedgerClient, found: Earnings, payer: LocalAccount) -> tuple[Mined, ...]:
-    """Claim all that is claimable, to the node's payout address, paid by any account; nothing is sent for nothing.
+def claim(ledger: LedgerClient, found: Earnings, sender: Sender) -> Claimed:
+    """Claim all that is claimable, to the node's payout address, by any account's Sender; nothing is sent for nothing.
 
-    Safe to repeat: what was claimed meanwhile is refused by the chain. Raises what the `Sender` raises.
+    Safe to repeat, after a kill too if the Sender's journal outlives it. Raises what the `Sender` raises.
     """
-    sender = Sender(ledger.web3, payer, MemoryJournal())
     rounds = found.claimable_rounds
     batches = [rounds[start : start + CLAIM_ROUNDS] for start in range(0, len(rounds), CLAIM_ROUNDS)]
-    return tuple(sender.submit(f"claim {found.node} {batch[0]}", ledger.claim(found.node, batch)) for batch in batches)
+    mined = [sender.submit(f"claim {found.node} {batch[0]}", ledger.claim(found.node, batch)) for batch in batches]
+    # An earlier claim of fewer rounds, sent before a kill, may be the one that was mined.
+    done = [one for one in found.rewards.rounds if one.round in rounds and ledger.claimed(found.node, one.round)]
+    return Claimed(tuple(one.round for one in done), sum(one.tokens for one in done), tuple(mined))

@@ -49,6 +49,11 @@ class NodeHome:
         """The SQLite record of rounds."""
         return self.path / "state.sqlite"
 
+    @property
+    def transactions(self) -> Path:
+        """What the commands have sent and not seen mined, a file per account."""
+        return self.path / "transactions"
+
     def settings(self) -> NodeSettings:
         """node.toml under the environment. Raises `HomeIncomplete` before init is finished, `FormatError` on bad keys."""
         try:

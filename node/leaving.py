@@ -6,11 +6,11 @@ The three steps are the registry's. Whoever asks again is told where it stands, 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from ledger.client import LedgerClient
+from ledger.outbox import outbox
 from ledger.records import Call, NodeRecord
-from ledger.sender import MemoryJournal, Mined, Sender
+from ledger.sender import Mined, Sender
 from ledger.wallet import Wallet
 from node.home import NodeHome
 from node.membership import own_node
@@ -48,25 +48,26 @@ def leave(home: NodeHome, ledger: LedgerClient, passphrase: Callable[[], str]) -
 
     Raises `NotJoined`, and what wallet and sender raise.
     """
-    node = own_node(home, ledger)
-    if node.unbonding_until == 0 and node.stake == 0:
-        return Leaving(Step.GONE, node.node, node.owner, 0, 0, 0, None)
-    if node.unbonding_until == 0:
-        mined = _send(home.owner_key, ledger, passphrase, f"leave {node.node}", ledger.leave())
-        return _leaving(Step.LEFT, ledger.node(node.node), ledger.now(), mined)
-    now = ledger.now()
-    if now < node.unbonding_until:
-        return _leaving(Step.WAITING, node, now, None)
-    mined = _send(home.owner_key, ledger, passphrase, f"withdraw {node.node}", ledger.withdraw(node.node))
-    return _leaving(Step.WITHDRAWN, node, now, mined)
+    owner = Wallet.open(home.owner_key)
+    with outbox(home.transactions, ledger.web3, owner.address) as journal:
+
+        def send(key: str, call: Call) -> Mined:
+            return Sender(ledger.web3, owner.unlock(passphrase()), journal).submit(key, call)
+
+        node = own_node(home, ledger)
+        if node.unbonding_until == 0 and node.stake == 0:
+            return Leaving(Step.GONE, node.node, node.owner, 0, 0, 0, None)
+        if node.unbonding_until == 0:
+            mined = send(f"leave {node.node}", ledger.leave())
+            return _leaving(Step.LEFT, ledger.node(node.node), ledger.now(), mined)
+        now = ledger.now()
+        if now < node.unbonding_until:
+            return _leaving(Step.WAITING, node, now, None)
+        mined = send(f"withdraw {node.node}", ledger.withdraw(node.node))
+        return _leaving(Step.WITHDRAWN, node, now, mined)
 
 
 def _leaving(step: Step, node: NodeRecord, now: int, mined: Mined | None) -> Leaving:
     left = max(0, node.unbonding_until - now)
     tx_hash = None if mined is None else mined.tx_hash
     return Leaving(step, node.node, node.owner, node.stake, node.unbonding_until, left, tx_hash)
-
-
-def _send(keystore: Path, ledger: LedgerClient, passphrase: Callable[[], str], key: str, call: Call) -> Mined:
-    account = Wallet.open(keystore).unlock(passphrase())
-    return Sender(ledger.web3, account, MemoryJournal()).submit(key, call)

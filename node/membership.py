@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ledger.client import LedgerClient
+from ledger.outbox import outbox
 from ledger.records import NodeRecord
-from ledger.sender import MemoryJournal, Sender
+from ledger.sender import Sender
 from ledger.wallet import Wallet
 from node.enrolment import check_invitation, check_terms
 from node.errors import NotJoined
@@ -33,20 +34,20 @@ def join(
     """
     check_terms(settings, ledger)
     owner = Wallet.open(home.owner_key)
-    known = find_node(ledger, owner.address)
-    if known is not None and known.unbonding_until == 0 and known.stake > 0:
-        return Joined(known, None)
-    invitation = home.invitation()
-    check_invitation(invitation, owner.address, ledger)
-    call = ledger.join(
-        Wallet.open(home.signing_key).address,
-        settings.payout,
-        invitation.invitation,
-        invitation.signature_bytes,
-        ledger.minimum_stake() if stake is None else stake,
-    )
-    sender = Sender(ledger.web3, owner.unlock(passphrase()), MemoryJournal())
-    mined = sender.submit(f"join {invitation.nonce}", call)
+    with outbox(home.transactions, ledger.web3, owner.address) as journal:
+        known = find_node(ledger, owner.address)
+        if known is not None and known.unbonding_until == 0 and known.stake > 0:
+            return Joined(known, None)
+        invitation = home.invitation()
+        check_invitation(invitation, owner.address, ledger)
+        call = ledger.join(
+            Wallet.open(home.signing_key).address,
+            settings.payout,
+            invitation.invitation,
+            invitation.signature_bytes,
+            ledger.minimum_stake() if stake is None else stake,
+        )
+        mined = Sender(ledger.web3, owner.unlock(passphrase()), journal).submit(f"join {invitation.nonce}", call)
     return Joined(own_node(home, ledger), mined.tx_hash)
 
 

@@ -150,31 +150,32 @@ def claim(
     Example: fairshare node claim press-7
     """
     from ledger.amounts import show_amount
+    from ledger.outbox import outbox
+    from ledger.sender import Sender
     from ledger.wallet import Wallet
+    from node.earnings import Claimed, earnings
     from node.earnings import claim as send_claims
-    from node.earnings import earnings
     from node.membership import own_node
 
     with working("reading every round from the chain", quiet=as_json) as tell:
         home, _, ledger = open_home(directory)
-        node = own_node(home, ledger)
-        found, symbol = earnings(ledger, node.node), ledger.token_symbol()
-        amounts, transactions = found.amounts, list[str]()
-        if found.claimable_rounds:
-            wallet = Wallet.open(payer or home.owner_key)
-            account = wallet.unlock(asking(tell, wallet.path, passphrase_file)())
-            tell("waiting for the claim to be mined")
-            transactions = ["0x" + mined.tx_hash.hex() for mined in send_claims(ledger, found, account)]
-            count = len(found.claimable_rounds)
-            sentence = f"claimed {show_amount(amounts['claimable'])} {symbol} of {count} round(s) for {node.payout}"
+        node, wallet = own_node(home, ledger), Wallet.open(payer or home.owner_key)
+        symbol, done = ledger.token_symbol(), Claimed((), 0, ())
+        with outbox(home.transactions, ledger.web3, wallet.address) as journal:
+            found = earnings(ledger, node.node)
+            if found.claimable_rounds:
+                account = wallet.unlock(asking(tell, wallet.path, passphrase_file)())
+                done = send_claims(ledger, found, Sender(ledger.web3, account, journal))
+        if done.rounds:
+            sentence = f"claimed {show_amount(done.amount)} {symbol} of {len(done.rounds)} round(s) for {node.payout}"
         else:
-            sentence = f"nothing to claim; {show_amount(amounts['pending'])} {symbol} are pending"
+            sentence = f"nothing to claim; {show_amount(found.amounts['pending'])} {symbol} are pending"
     result = {
         "node": node.node,
         "payout": node.payout,
-        "claimed": str(amounts["claimable"]),
-        "rounds": list(found.claimable_rounds),
-        "transactions": transactions,
+        "claimed": str(done.amount),
+        "rounds": list(done.rounds),
+        "transactions": ["0x" + mined.tx_hash.hex() for mined in done.mined],
     }
     emit(result, as_json, lambda: print(sentence))
 

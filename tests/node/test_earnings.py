@@ -2,21 +2,21 @@
 
 import pytest
 
-from ledger.wallet import Wallet
 from node import earnings as module
 from node.earnings import claim, compare, earnings
 from tests.node.conftest import World
-from tests.support.chain import PASSPHRASE, account
+from tests.support.chain import account
 
 TOKEN = 10**18
 
 
 def test_earned_pending_claimable_claimed(world: World) -> None:
-    home, chain = world.node(0), world.federation.client
+    chain = world.federation.client
+    world.node(0)
     world.node(1)
     empty = earnings(chain, 0)
     assert set(empty.amounts.values()) == {0}
-    assert claim(chain, empty, account("owner 0")) == ()
+    assert claim(chain, empty, world.federation.chain.sender("owner 0")).mined == ()
 
     world.federation.play((4_000_000, 6_000_000))
     world.open_round()
@@ -27,7 +27,7 @@ def test_earned_pending_claimable_claimed(world: World) -> None:
     assert found.pending_until == chain.round(2).deadline
     assert found.claimable_rounds == (1,)
 
-    claim(chain, found, Wallet.open(home.owner_key).unlock(PASSPHRASE))
+    assert claim(chain, found, world.federation.chain.sender("owner 0"))[:2] == ((1,), 400 * TOKEN)
     world.advance_window()
     found = earnings(chain, 0)
     assert found.amounts == {"earned": 500 * TOKEN, "pending": 0, "claimable": 100 * TOKEN, "claimed": 400 * TOKEN}
@@ -52,8 +52,8 @@ def test_anybody_may_pay_for_a_claim_and_many_rounds_go_in_batches(world: World,
     world.node(0)
     for _ in range(3):
         world.federation.play((10_000_000,))
-    mined = claim(world.federation.client, earnings(world.federation.client, 0), account("stranger"))
-    assert len(mined) == 2
+    done = claim(world.federation.client, earnings(world.federation.client, 0), world.federation.chain.sender("stranger"))
+    assert (len(done.mined), done.rounds, done.amount) == (2, (1, 2, 3), 3000 * TOKEN)
     assert world.federation.client.balance(account("owner 0").address) == 3000 * TOKEN
     assert world.federation.client.balance(account("stranger").address) == 0
     assert earnings(world.federation.client, 0).claimable_rounds == ()

@@ -60,7 +60,7 @@ def test_a_round_with_the_real_service(served: Service, tmp_path: Path) -> None:
     found = earnings(chain, own_node(home, chain).node)
     assert found.amounts["claimable"] == report.reward
     assert compare(found, settings.federation_url) == "says the same"
-    claim(chain, found, owner)
+    claim(chain, found, federation.chain.sender(f"owner {mine}"))
     assert chain.balance(owner.address) == report.reward
     assert compare(earnings(chain, mine), settings.federation_url) == "says the same"
     status = node_status(home, settings, chain)

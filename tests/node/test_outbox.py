@@ -1,0 +1,130 @@
+"""Commands that send, killed while what they sent is not mined yet: given again they find it, and nothing is sent or paid twice.
+
+On anvil, which mines when it is told to, so that a transaction waits like on a busy chain.
+"""
+
+import fcntl
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ledger.wallet import Wallet
+from node.enrolment import home_at
+from node.home import NodeHome
+from node.leaving import Step, leave
+from node.membership import join
+from node.settings import NodeSettings
+from protocol.config import parse_config
+from protocol.shares import SCORE_TOTAL
+from tests.ledger.conformance.chains import Anvil
+from tests.node.process import COMMAND, ROOT, environment
+from tests.support.chain import COIN, CONFIG, PASSPHRASE, TestFederation, account, founding
+
+OWNER = account("owner 0").address
+
+
+@pytest.fixture(scope="module")
+def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestFederation[Anvil]]:
+    """A federation on anvil; the tests share it, and find anvil mining by itself."""
+    chain, config = Anvil(tmp_path_factory.mktemp("outbox") / "anvil"), parse_config(CONFIG)
+    yield TestFederation.deployed(chain, config, founding(config))
+    chain.stop()
+
+
+@pytest.fixture(scope="module")
+def home(federation: TestFederation[Anvil], tmp_path_factory: pytest.TempPathFactory) -> NodeHome:
+    """The directory of owner 0, ready to join."""
+    home, client = home_at(tmp_path_factory.mktemp("outbox") / "node"), federation.client
+    for path, name in ((home.owner_key, "owner 0"), (home.signing_key, "signer 0")):
+        Wallet.create(path, PASSPHRASE, bytes(account(name).key), scrypt_n=2)
+    home.keep_invitation(federation.invite("owner 0"))
+    home.write_settings(
+        NodeSettings(
+            federation_url="http://127.0.0.1:1",
+            rpc_url=federation.chain.url,
+            chain_id=client.domain.chain_id,
+            ledger=client.ledger_address,
+            payout=OWNER,
+            task_entry="Digits",
+            accepted_config=client.config_hash(),
+            accepted_task=client.task_hash(),
+        )
+    )
+    return home
+
+
+def started(command: str, home: NodeHome, **extra: str) -> "subprocess.Popen[str]":
+    call = [*COMMAND, command, str(home.path), "--json"]
+    return subprocess.Popen(call, cwd=ROOT, env=environment(**extra), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def waiting(chain: Anvil) -> list[str]:
+    """The transactions that the owner has in anvil's pool."""
+    pool = chain.ask("txpool_content")
+    return [found["hash"] for part in pool.values() for found in part.get(OWNER, part.get(OWNER.lower(), {})).values()]
+
+
+def killed_and_given_again(federation: TestFederation[Anvil], home: NodeHome, command: str) -> "dict[str, object]":
+    """Kill the command as soon as its transaction waits in the pool; let it be given again, and only then mine."""
+    chain = federation.chain
+    nonce = chain.web3.eth.get_transaction_count(OWNER)
+    chain.ask("evm_setAutomine", False)
+    first = started(command, home)
+    while not (sent := waiting(chain)):
+        assert first.poll() is None, first.communicate()
+    first.kill()
+    first.communicate()
+    (kept,) = json.loads((home.transactions / f"{OWNER}.json").read_text())["entries"]
+    assert [kept["tx_hash"]] == sent
+    second = started(command, home, FAIRSHARE_TRACEBACK="1")
+    with (home.transactions / f"{OWNER}.lock").open() as lock:
+        # Until the second has opened the outbox, or is through: what waits in the pool may be enough for it to know.
+        while second.poll() is None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                break
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            time.sleep(0.02)
+    chain.ask("anvil_mine")
+    chain.ask("evm_setAutomine", True)
+    out, err = second.communicate(timeout=60)
+    assert second.returncode == 0, err
+    assert chain.web3.eth.get_transaction_count(OWNER) == nonce + 1
+    assert waiting(chain) == []
+    told: dict[str, object] = json.loads(out)
+    return told
+
+
+def test_join(federation: TestFederation[Anvil], home: NodeHome) -> None:
+    before = federation.client.coin_balance(OWNER)
+    killed_and_given_again(federation, home, "join")
+    assert federation.client.node(0).stake == COIN // 2
+    assert before - federation.client.coin_balance(OWNER) < COIN // 2 + COIN // 100
+
+
+def test_claim(federation: TestFederation[Anvil], home: NodeHome) -> None:
+    federation.play((SCORE_TOTAL,))
+    told = killed_and_given_again(federation, home, "claim")
+    # Whether it was mined before the second looked or after, it was one.
+    assert (told["claimed"], told["rounds"]) in ((str(1000 * COIN), [1]), ("0", []))
+    assert federation.client.balance(OWNER) == federation.client.total_supply() == 1000 * COIN
+
+
+def test_leave_and_a_second_leave_later(federation: TestFederation[Anvil], home: NodeHome) -> None:
+    client, settings = federation.client, home.settings()
+
+    def step() -> Step:
+        return leave(home, client, lambda: PASSPHRASE).step
+
+    killed_and_given_again(federation, home, "leave")
+    assert step() is Step.WAITING
+    federation.chain.advance(federation.config.stake.unbonding_seconds)
+    assert (step(), step()) == (Step.WITHDRAWN, Step.GONE)
+    # What was done long ago is not taken for what is due now.
+    home.keep_invitation(federation.invite("owner 0"))
+    assert join(home, settings, client, lambda: PASSPHRASE).tx_hash is not None
+    assert (step(), step()) == (Step.LEFT, Step.WAITING)
