@@ -58,7 +58,8 @@ abstract contract BondRegistry is IBondRegistry {
     // ---------------------------------------------------------------------------------------------------- storage
 
     Checkpoints.Trace208 private _history;
-    address[][] private _sets;
+    uint16 private _setCount;
+    mapping(uint256 set => address[] scorers) private _sets;
     mapping(uint256 set => mapping(address scorer => uint256 indexPlusOne)) private _indexPlusOne;
     mapping(address account => Bond) private _bonds;
     mapping(address account => uint256) private _owed;
@@ -320,8 +321,8 @@ abstract contract BondRegistry is IBondRegistry {
     function _appoint(address aggregator, address[] memory scorers, uint64 fromRound) private returns (uint16 set) {
         if (aggregator == address(0)) revert BadAggregator(aggregator);
         if (scorers.length % 3 != 1 || scorers.length > 31) revert BadScorerCount(scorers.length);
-        set = SafeCast.toUint16(_sets.length);
-        _sets.push(scorers);
+        set = _setCount++;
+        _sets[set] = scorers;
         for (uint256 i; i < scorers.length; ++i) {
             address scorer = scorers[i];
             bool known = _indexPlusOne[set][scorer] != 0;

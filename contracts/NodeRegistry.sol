@@ -42,7 +42,8 @@ contract NodeRegistry is INodeRegistry, BondRegistry {
 
     // ---------------------------------------------------------------------------------------------------- storage
 
-    Member[] private _members;
+    uint32 private _nodeCount;
+    mapping(uint32 node => Member) private _members;
     mapping(address owner => uint256 nodePlusOne) private _nodePlusOneOf;
     mapping(address key => uint256 nodePlusOne) private _nodePlusOneServedBy;
     mapping(bytes32 nonce => bool) private _invitationUsed;
@@ -175,7 +176,6 @@ contract NodeRegistry is INodeRegistry, BondRegistry {
 
     /// @inheritdoc INodeRegistry
     function membershipAt(uint32 node, uint64 round) public view returns (address signer, uint32 maxSamples) {
-        if (node >= _members.length) return (address(0), 0);
         return _unpack(_members[node].history.upperLookupRecent(SafeCast.toUint48(round)));
     }
 
@@ -196,9 +196,7 @@ contract NodeRegistry is INodeRegistry, BondRegistry {
 
     /// @inheritdoc INodeRegistry
     function nodeCount() public view override(INodeRegistry, BondRegistry) returns (uint32) {
-        // At most MAX_NODES.
-        // forge-lint: disable-next-line(unsafe-typecast)
-        return uint32(_members.length);
+        return _nodeCount;
     }
 
     /// @inheritdoc INodeRegistry
@@ -210,8 +208,9 @@ contract NodeRegistry is INodeRegistry, BondRegistry {
     }
 
     /// @inheritdoc INodeRegistry
-    function payoutOf(uint32 node) external view returns (address) {
-        return _member(node).payout;
+    function payoutOf(uint32 node) external view returns (address payout) {
+        payout = _members[node].payout;
+        if (payout == address(0)) revert UnknownNode(node);
     }
 
     /// @inheritdoc INodeRegistry
@@ -276,9 +275,10 @@ contract NodeRegistry is INodeRegistry, BondRegistry {
             Member storage member = _members[node];
             if (member.history.latest() != 0 || member.unbondingUntil != 0) revert AlreadyJoined(node);
         } else {
-            node = nodeCount();
+            node = _nodeCount;
             if (node == MAX_NODES) revert RegistryFull(MAX_NODES);
-            _members.push().owner = owner;
+            _nodeCount = node + 1;
+            _members[node].owner = owner;
             _nodePlusOneOf[owner] = uint256(node) + 1;
         }
     }
@@ -312,7 +312,7 @@ contract NodeRegistry is INodeRegistry, BondRegistry {
     }
 
     function _member(uint32 node) private view returns (Member storage) {
-        if (node >= _members.length) revert UnknownNode(node);
+        if (node >= _nodeCount) revert UnknownNode(node);
         return _members[node];
     }
 

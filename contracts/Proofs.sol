@@ -54,27 +54,34 @@ abstract contract Proofs is ICourt {
         TypedData.Receipt calldata receipt,
         bytes calldata signature,
         bytes32 slot,
-        bytes32[] calldata siblings
+        bytes32[] calldata siblings,
+        bytes32 closeBlockHash
     ) external {
         (uint64 round, uint32 node) = (receipt.round, receipt.node);
         _signedBy(_registry.aggregatorAt(round), TypedData.hash(receipt), signature);
         if (_ledger.commitOf(round, node) != 0) revert ReceiptOverridden(round, node);
-        _inUpdateRoot(round, node, slot, siblings);
+        _inUpdateRoot(round, node, slot, siblings, closeBlockHash);
         if (slot == receipt.leaf) revert NotAFault();
         _blame(Fault.BrokenReceipt, round, node, true);
     }
 
     /// @inheritdoc ICourt
-    function proveMissingCommit(uint64 round, uint32 node, bytes32 slot, bytes32[] calldata siblings) external {
+    function proveMissingCommit(
+        uint64 round,
+        uint32 node,
+        bytes32 slot,
+        bytes32[] calldata siblings,
+        bytes32 closeBlockHash
+    ) external {
         bytes32 promised = _ledger.commitOf(round, node);
-        _inUpdateRoot(round, node, slot, siblings);
+        _inUpdateRoot(round, node, slot, siblings, closeBlockHash);
         if (promised == 0 || slot == promised) revert NotAFault();
         _blame(Fault.MissingCommit, round, node, true);
     }
 
     /// @inheritdoc ICourt
-    function proveEarlyClose(uint64 round, uint32 node, bytes32[] calldata siblings) external {
-        if (!_inUpdateRoot(round, node, 0, siblings).closedEarly) revert NotAFault();
+    function proveEarlyClose(uint64 round, uint32 node, bytes32[] calldata siblings, bytes32 closeBlockHash) external {
+        if (!_inUpdateRoot(round, node, 0, siblings, closeBlockHash).closedEarly) revert NotAFault();
         if (!_registry.eligible(node, round)) revert NotEligible(round, node);
         _blame(Fault.EarlyClose, round, node, true);
     }
@@ -85,10 +92,11 @@ abstract contract Proofs is ICourt {
         uint32 node,
         TypedData.Update calldata update,
         bytes calldata signature,
-        bytes32[] calldata siblings
+        bytes32[] calldata siblings,
+        bytes32 closeBlockHash
     ) external {
         bytes32 leaf = Trees.updateLeaf(_ledger.federation(), node, update, signature);
-        IRoundLedger.Round memory r = _inUpdateRoot(round, node, leaf, siblings);
+        IRoundLedger.Round memory r = _inUpdateRoot(round, node, leaf, siblings, closeBlockHash);
         (address key,) = _registry.membershipAt(node, round);
         // What is no signature at all recovers to the zero address, and so does the key of a node that is not eligible.
         (address signer,,) = ECDSA.tryRecoverCalldata(_digest(TypedData.hash(update)), signature);
@@ -99,10 +107,13 @@ abstract contract Proofs is ICourt {
     }
 
     /// @inheritdoc ICourt
-    function proveWrongHeader(uint64 round, Evidence.Header calldata header) external {
+    function proveWrongHeader(uint64 round, Evidence.Header calldata header, bytes32 updateRoot, bytes32 closeBlockHash)
+        external
+    {
         IRoundLedger.Round memory r = _proposed(round, header);
+        _isUpdateRoot(round, r, updateRoot, closeBlockHash);
         bool right = header.federation == _ledger.federation() && header.round == round && header.inputs == r.inputs
-            && header.seed == r.seed && header.roots[Evidence.UPDATE - 1] == r.updateRoot;
+            && header.seed == r.seed && header.roots[Evidence.UPDATE - 1] == updateRoot;
         if (right) revert NotAFault();
         _blame(Fault.WrongHeader, round, 0, false);
     }
@@ -209,14 +220,24 @@ abstract contract Proofs is ICourt {
     }
 
     /// @dev Opens a slot of the update tree of a round that was closed.
-    function _inUpdateRoot(uint64 round, uint32 node, bytes32 slot, bytes32[] calldata siblings)
+    function _inUpdateRoot(uint64 round, uint32 node, bytes32 slot, bytes32[] calldata siblings, bytes32 closeBlockHash)
         private
         view
         returns (IRoundLedger.Round memory r)
     {
         r = _ledger.roundOf(round);
-        if (r.updateRoot == 0) revert NothingToProve(round);
-        _same(Trees.root(slot, node, siblings, Trees.NODE_DEPTH), r.updateRoot);
+        if (r.closeBlock == 0) revert NothingToProve(round);
+        _isUpdateRoot(round, r, Trees.root(slot, node, siblings, Trees.NODE_DEPTH), closeBlockHash);
+    }
+
+    /// @dev The root that a round was closed over. From the proposal on the ledger has only the seed, which is a hash of it
+    /// and of the closing block's hash: whoever knows both has opened it.
+    function _isUpdateRoot(uint64 round, IRoundLedger.Round memory r, bytes32 root, bytes32 closeBlockHash)
+        private
+        view
+    {
+        if (r.updateRoot != 0) return _same(root, r.updateRoot);
+        _same(TypedData.seed(_ledger.federation(), round, root, closeBlockHash), r.seed);
     }
 
     function _inSumTree(

@@ -47,12 +47,12 @@ contract RoundLedger is Governance {
     function open(uint64 parent, bytes32 shards, bytes32 rootSet) external returns (uint64 round) {
         if (_paused) revert OpeningPaused();
         uint32 nodes = _registry.checkOpening(msg.sender);
-        uint64 ancestor = _continue(parent);
+        uint256 pending = _continue(parent);
         _reserve();
         round = ++_lastRound;
         _bind(
             round,
-            ancestor,
+            pending,
             nodes,
             TypedData.Inputs({
                 protocolVersion: PROTOCOL_VERSION,
@@ -79,7 +79,7 @@ contract RoundLedger is Governance {
         r.closedEarly = now_ < r.openedAt + _commitTime;
         r.closeBlock = closeBlock;
         r.deadline = deadline;
-        r.updateRoot = updateRoot;
+        r.closing = updateRoot;
         emit RoundClosed(round, updateRoot, closeBlock, deadline);
     }
 
@@ -117,19 +117,15 @@ contract RoundLedger is Governance {
     /// @inheritdoc IRoundLedger
     function seal(uint64 round) external {
         Record storage r = _inState(round, State.Closed);
-        if (r.seed != 0) revert AlreadySealed(round);
-        r.seed = _seedOf(round, r);
-        emit RoundSealed(round, r.seed);
+        if (r.early != 0) revert AlreadySealed(round);
+        r.early = _seedOf(round, r);
+        emit RoundSealed(round, r.early);
     }
 
     /// @inheritdoc IRoundLedger
     function propose(uint64 round, Proposal calldata proposal, bytes[] calldata attestations) external {
         Record storage r = _inState(round, State.Closed);
-        bytes32 seed = r.seed;
-        if (seed == 0) {
-            seed = _seedOf(round, r);
-            r.seed = seed;
-        }
+        bytes32 seed = _seedOf(round, r);
         bytes32 scoresHash = keccak256(proposal.scores);
         TypedData.Attestation memory attestation =
             TypedData.Attestation(round, seed, proposal.evidenceRoot, scoresHash, proposal.modelHash);
@@ -140,9 +136,9 @@ contract RoundLedger is Governance {
         uint40 deadline = _now() + _window;
         r.state = State.Proposed;
         r.deadline = deadline;
-        r.scores = scores;
         r.signers = signers;
-        r.windowEnd = deadline;
+        if (scores != address(0)) r.vector = ++_vectors;
+        r.closing = seed;
         r.evidenceRoot = proposal.evidenceRoot;
         r.modelHash = proposal.modelHash;
         emit RoundProposed(
@@ -154,7 +150,7 @@ contract RoundLedger is Governance {
     function release(uint64 round) external {
         Record storage r = _records[round];
         State state = stateOf(round);
-        bool paysNobody = state == State.Void || (state == State.Final && r.scores == address(0));
+        bool paysNobody = state == State.Void || (state == State.Final && r.vector == 0);
         if (!paysNobody || r.released) revert NothingToRelease(round);
         uint256 amount = _pool + _scorerPool;
         r.released = true;
@@ -186,7 +182,7 @@ contract RoundLedger is Governance {
             Record storage r = _records[round];
             uint256 signers = r.signers;
             bool signed = (signers >> _registry.scorerIndexAt(round, scorer)) & 1 == 1;
-            if (signed && r.scores != address(0)) amount += _scorerPool / LibBit.popCount(signers);
+            if (signed && r.vector != 0) amount += _scorerPool / LibBit.popCount(signers);
         }
         if (amount == 0) revert NothingToClaimFor(scorer);
         emit ScorerRewardsClaimed(scorer, rounds, amount);
@@ -201,7 +197,9 @@ contract RoundLedger is Governance {
         if (state != State.Proposed && state != State.Disputed) revert WrongState(round, state);
         Record storage r = _records[round];
         uint40 now_ = _now();
-        if (now_ >= r.windowEnd) revert WindowOver(round, r.windowEnd);
+        uint40 windowEnd = r.windowEnd == 0 ? r.deadline : r.windowEnd;
+        if (now_ >= windowEnd) revert WindowOver(round, windowEnd);
+        r.windowEnd = windowEnd;
         uint40 voted = now_ + 3 * _voteTime;
         if (voted > r.deadline) r.deadline = voted;
         r.state = State.Disputed;
@@ -228,14 +226,13 @@ contract RoundLedger is Governance {
 
     // --------------------------------------------------------------------------------------------------- internal
 
-    /// @dev Checks that a round may continue `parent` now, and returns the nearest Final round from there back.
-    function _continue(uint64 parent) private view returns (uint64 ancestor) {
+    /// @dev Checks that a round may continue `parent` now, and returns how many rounds from there back are not Final.
+    function _continue(uint64 parent) private view returns (uint256 pending) {
         uint64 last = tip();
         State state = stateOf(last);
         if (state == State.Open || state == State.Closed) revert RoundUndecided(last, state);
         if (parent != last) revert WrongParent(last);
-        uint256 pending;
-        (ancestor, pending) = _finalFrom(parent);
+        (, pending) = _finalFrom(parent);
         if (pending >= _maxPending) revert TooManyPending(pending, _maxPending);
     }
 
@@ -250,14 +247,14 @@ contract RoundLedger is Governance {
     }
 
     /// @dev Writes what an opened round is bound to.
-    function _bind(uint64 round, uint64 ancestor, uint32 nodes, TypedData.Inputs memory inputs) private {
+    function _bind(uint64 round, uint256 pending, uint32 nodes, TypedData.Inputs memory inputs) private {
         Record storage r = _records[round];
         uint40 openedAt = _now();
         uint40 deadline = openedAt + _commitTime + _closeTime;
         bytes32 hashed = TypedData.hash(inputs);
         r.state = State.Open;
-        r.parent = SafeCast.toUint40(inputs.parent);
-        r.ancestor = SafeCast.toUint40(ancestor);
+        r.parent = SafeCast.toUint32(inputs.parent);
+        r.pending = SafeCast.toUint8(pending);
         r.openedAt = openedAt;
         r.deadline = deadline;
         r.nodeCount = SafeCast.toUint16(nodes);
@@ -284,12 +281,15 @@ contract RoundLedger is Governance {
         done.set(round);
     }
 
-    /// @dev The seed of a closed round. The chain knows the hashes of the last 256 blocks only, and not of this one.
+    /// @dev The seed of a closed round. The chain knows the hashes of the last 256 blocks only, and not of this one: later
+    /// it is the one that was stored early.
     function _seedOf(uint64 round, Record storage r) private view returns (bytes32) {
         uint40 closeBlock = r.closeBlock;
         if (block.number <= closeBlock) revert SeedNotReady(closeBlock);
         bytes32 closeBlockHash = blockhash(closeBlock);
-        if (closeBlockHash == 0) revert SeedExpired(closeBlock);
-        return TypedData.seed(federation(), round, r.updateRoot, closeBlockHash);
+        if (closeBlockHash != 0) return TypedData.seed(federation(), round, r.closing, closeBlockHash);
+        bytes32 early = r.early;
+        if (early == 0) revert SeedExpired(closeBlock);
+        return early;
     }
 }

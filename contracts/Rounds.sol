@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
+import {LibRLP} from "solady/utils/LibRLP.sol";
 import {Federation} from "./Federation.sol";
 import {IRoundLedger} from "./interfaces/IRoundLedger.sol";
 import {ScoreVector} from "./libraries/ScoreVector.sol";
@@ -11,34 +12,39 @@ import {ScoreVector} from "./libraries/ScoreVector.sol";
 abstract contract Rounds is Federation {
     using BitMaps for BitMaps.BitMap;
 
-    /// @dev `Round` as it is stored: the first ten fields fill one slot, the next four are written first by `propose`.
+    /// @dev `Round` as it is stored. The first ten fields fill one slot, and the next four a slot that most rounds leave
+    /// empty. `pending` counts the rounds between this one and its ancestor. `vector` is the nonce of the ledger that its
+    /// scores were stored with, which their address follows from (EIP-161: the first is 1), zero when all are zero. `closing`
+    /// is the update root until the proposal and the seed from then on, which binds that root. `early` is a seed stored
+    /// ahead of the proposal.
     struct Record {
         State state;
-        uint40 parent;
-        uint40 ancestor;
+        uint32 parent;
+        uint8 pending;
         uint40 openedAt;
         uint40 deadline;
         uint40 closeBlock;
         uint16 nodeCount;
-        uint16 commits;
         bool closedEarly;
-        bool released;
-        address scores;
         uint32 signers;
-        uint40 windowEnd;
+        uint32 vector;
+        uint16 commits;
         uint16 openDisputes;
+        uint40 windowEnd;
+        bool released;
         bytes32 inputs;
-        bytes32 updateRoot;
-        bytes32 seed;
+        bytes32 closing;
         bytes32 evidenceRoot;
         bytes32 modelHash;
+        bytes32 early;
     }
 
     // ---------------------------------------------------------------------------------------------------- storage
 
-    /// @dev These three share a slot, which `open` writes once.
+    /// @dev These four share a slot. `_vectors` counts the score vectors stored, all that this contract ever creates.
     uint64 internal _lastRound;
     uint128 internal _reserved;
+    uint32 internal _vectors;
     bool internal _paused;
 
     mapping(uint64 round => Record) internal _records;
@@ -54,21 +60,27 @@ abstract contract Rounds is Federation {
         state = _ownState(r);
         if (state == State.None || state == State.Void) return state;
         // At most `maxPending - 1` rounds lie between a round and its ancestor.
-        uint40 ancestor = r.ancestor;
-        for (uint40 at_ = r.parent; at_ > ancestor; at_ = _records[at_].parent) {
-            State earlier = _ownState(_records[at_]);
-            if (earlier == State.Void) return State.Void;
-            if (earlier != State.Final && state == State.Final) state = r.state;
+        Record storage earlier = r;
+        for (uint256 between = r.pending; between > 0; --between) {
+            earlier = _records[earlier.parent];
+            State before = _ownState(earlier);
+            if (before == State.Void) return State.Void;
+            if (before != State.Final && state == State.Final) state = r.state;
         }
     }
 
     /// @inheritdoc IRoundLedger
     function roundOf(uint64 round) external view returns (Round memory) {
         Record memory r = _records[round];
+        bool proposed = r.signers != 0;
+        uint64 ancestor = r.parent;
+        for (uint256 between = r.pending; between > 0; --between) {
+            ancestor = _records[ancestor].parent;
+        }
         return Round({
             state: stateOf(round),
             parent: r.parent,
-            ancestor: r.ancestor,
+            ancestor: ancestor,
             openedAt: r.openedAt,
             deadline: r.deadline,
             closeBlock: r.closeBlock,
@@ -76,13 +88,13 @@ abstract contract Rounds is Federation {
             commits: r.commits,
             closedEarly: r.closedEarly,
             released: r.released,
-            scores: r.scores,
+            scores: _vectorOf(round),
             signers: r.signers,
-            windowEnd: r.windowEnd,
+            windowEnd: r.windowEnd == 0 && proposed ? r.deadline : r.windowEnd,
             openDisputes: r.openDisputes,
             inputs: r.inputs,
-            updateRoot: r.updateRoot,
-            seed: r.seed,
+            updateRoot: proposed ? bytes32(0) : r.closing,
+            seed: proposed ? r.closing : r.early,
             evidenceRoot: r.evidenceRoot,
             modelHash: r.modelHash
         });
@@ -109,12 +121,12 @@ abstract contract Rounds is Federation {
 
     /// @inheritdoc IRoundLedger
     function scoreOf(uint64 round, uint32 node) public view returns (uint24) {
-        return ScoreVector.scoreAt(_records[round].scores, node);
+        return ScoreVector.scoreAt(_vectorOf(round), node);
     }
 
     /// @inheritdoc IRoundLedger
     function scoresOf(uint64 round) external view returns (bytes memory) {
-        return ScoreVector.read(_records[round].scores);
+        return ScoreVector.read(_vectorOf(round));
     }
 
     /// @inheritdoc IRoundLedger
@@ -154,6 +166,12 @@ abstract contract Rounds is Federation {
         for (ancestor = round; stateOf(ancestor) != State.Final; ++pending) {
             ancestor = _records[ancestor].parent;
         }
+    }
+
+    /// @dev The data contract with a round's scores, zero when all are zero.
+    function _vectorOf(uint64 round) internal view returns (address) {
+        uint32 nonce = _records[round].vector;
+        return nonce == 0 ? address(0) : LibRLP.computeAddress(address(this), nonce);
     }
 
     /// @dev The stored round, which must be in `state` now.

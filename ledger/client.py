@@ -22,7 +22,7 @@ from ledger.court import CourtCalls
 from ledger.errors import BlockMissing, DeploymentMismatch, Reverted
 from ledger.events import Event, decode_event, topic_of
 from ledger.logs import LogReader
-from ledger.records import BlockRef, ChainRound, NodeRecord, Opening, RoundState, Timing
+from ledger.records import BlockRef, ChainRound, Closing, NodeRecord, Opening, RoundState, Timing
 from ledger.reverts import chain_errors
 from protocol.roster import RosterEntry
 from protocol.shares import unpack_scores
@@ -45,7 +45,7 @@ class LedgerClient(LedgerCalls):
         self.court_address = str(self._ask(rounds.functions.court()))
         super().__init__(rounds, contract_at(web3, self.registry_address, ContractName.REGISTRY))
         self._court = contract_at(web3, self.court_address, ContractName.COURT)
-        self.court = CourtCalls(self._court)
+        self.court = CourtCalls(self._court, self.closing)
         self._token = contract_at(web3, self.token_address, ContractName.TOKEN)
         for contract, name in (
             (self._registry, ContractName.REGISTRY),
@@ -133,7 +133,7 @@ class LedgerClient(LedgerCalls):
             parent=found.parent,
             ancestor=found.ancestor,
             inputs=found.inputs,
-            update_root=found.updateRoot,
+            update_root=self._update_root(number, found),
             seed=found.seed,
             evidence_root=found.evidenceRoot,
             model_hash=found.modelHash,
@@ -156,6 +156,14 @@ class LedgerClient(LedgerCalls):
         found = self._logged("RoundOpened", number, self.round(number).close_block or self.block().number)
         names = ("configHash", "taskHash", "baseModel", "parentEvidence", "shards", "rootSet")
         return next((Opening(*(bytes(opened.get(name)) for name in names)) for opened in found), None)
+
+    def closing(self, number: int) -> Closing:
+        """What the seed of a closed round is made of.
+
+        Raises `BlockMissing` if the chain was rolled back meanwhile.
+        """
+        found = self._ask(self._ledger.functions.roundOf(number))
+        return Closing(self._update_root(number, found), self.block_hash(found.closeBlock))
 
     def commits(self, number: int) -> tuple[tuple[Update, bytes], ...]:
         """What nodes committed to on chain in a round: each Update and the node's signature of it, by node index.
@@ -300,6 +308,17 @@ class LedgerClient(LedgerCalls):
     def _logged(self, event: str, number: int, last: int) -> Iterator[Event]:
         """The events of this name about a round, newest first from block `last` on."""
         return map(decode_event, self.logs.backwards(last, (topic_of(event), number.to_bytes(32, "big"))))
+
+    def _update_root(self, number: int, found: Any) -> bytes:
+        """The update root of a round: from the proposal on it stands in the event of the block that closed the round."""
+        if found.updateRoot != bytes(32) or found.closeBlock == 0:
+            return bytes(found.updateRoot)
+        with chain_errors(f"read the update root of round {number}"):
+            event, block = self._ledger.events.RoundClosed(), found.closeBlock
+            closed = event.get_logs(argument_filters={"round": number}, from_block=block, to_block=block)
+        if not closed:
+            raise BlockMissing(block)
+        return bytes(closed[0]["args"]["updateRoot"])
 
     def _has_role(self, role: bytes, address: str) -> bool:
         return bool(self._ask(self._ledger.functions.hasRole(role, Web3.to_checksum_address(address))))

@@ -3,14 +3,14 @@
 What is opened are leaves and headers of `protocol.evidence`, with the paths of `protocol.trees`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from eth_utils.crypto import keccak
 from web3 import Web3
 from web3.contract import Contract
 
 from ledger.calls import call_of
-from ledger.records import Call
+from ledger.records import Call, Closing
 from protocol.abi import encode_fields
 from protocol.evidence import Header, Leaf, header_fields
 from protocol.trees import SumOpening
@@ -21,10 +21,15 @@ Path = Sequence[bytes]
 
 
 class CourtCalls:
-    """Calls to a federation's Court. Anyone may send a proof or a dispute; votes are the scorers'."""
+    """Calls to a federation's Court. Anyone may send a proof or a dispute; votes are the scorers'.
 
-    def __init__(self, court: Contract) -> None:
+    `closing` tells what a round was closed over: from the proposal on the ledger has only the seed, and a proof about the
+    update tree opens it.
+    """
+
+    def __init__(self, court: Contract, closing: Callable[[int], Closing]) -> None:
         self._court = court
+        self._closing = closing
 
     # ---------------------------------------------------------------------------------------------- the update tree
 
@@ -36,30 +41,31 @@ class CourtCalls:
 
     def prove_broken_receipt(self, receipt: Receipt, signature: bytes, slot: bytes, path: Path) -> Call:
         """Prove that the update root has `slot` at a node's place, and not the leaf that the receipt promised."""
-        fields = (receipt.round, receipt.node, receipt.leaf)
-        function = self._court.functions.proveBrokenReceipt(fields, signature, slot, list(path))
+        fields, closed = (receipt.round, receipt.node, receipt.leaf), self._closing(receipt.round)
+        function = self._court.functions.proveBrokenReceipt(fields, signature, slot, list(path), closed.block_hash)
         return call_of(self._court, function, f"prove the broken receipt of node {receipt.node} in round {receipt.round}")
 
     def prove_missing_commit(self, number: int, node: int, slot: bytes, path: Path) -> Call:
         """Prove that the update root has `slot` at a node's place, and not what the node committed to on chain."""
-        function = self._court.functions.proveMissingCommit(number, node, slot, list(path))
+        function = self._court.functions.proveMissingCommit(number, node, slot, list(path), self._closing(number).block_hash)
         return call_of(self._court, function, f"prove that round {number} left out the commitment of node {node}")
 
     def prove_early_close(self, number: int, node: int, path: Path) -> Call:
         """Prove that a round was closed early with nothing at an eligible node's place."""
-        function = self._court.functions.proveEarlyClose(number, node, list(path))
+        function = self._court.functions.proveEarlyClose(number, node, list(path), self._closing(number).block_hash)
         return call_of(self._court, function, f"prove that round {number} was closed early without node {node}")
 
     def prove_forged_update(self, number: int, node: int, update: Update, signature: bytes, path: Path) -> Call:
         """Prove that the update root holds an Update that the node's key did not sign for this round."""
-        function = self._court.functions.proveForgedUpdate(number, node, _update(update), signature, list(path))
+        arguments = (number, node, _update(update), signature, list(path), self._closing(number).block_hash)
+        function = self._court.functions.proveForgedUpdate(*arguments)
         return call_of(self._court, function, f"prove the forged update of node {node} in round {number}")
 
     # ------------------------------------------------------------------------------------------------- the evidence
 
     def prove_wrong_header(self, number: int, header: Header) -> Call:
         """Prove that the header under a round's evidence root contradicts the chain."""
-        function = self._court.functions.proveWrongHeader(number, header_fields(header))
+        function = self._court.functions.proveWrongHeader(number, header_fields(header), *self._closing(number))
         return call_of(self._court, function, f"prove the wrong header of round {number}")
 
     def prove_wrong_basis(self, number: int, header: Header, leaf: Leaf, opening: SumOpening) -> Call:

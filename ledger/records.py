@@ -34,6 +34,13 @@ class BlockRef(NamedTuple):
     hash: bytes
 
 
+class Closing(NamedTuple):
+    """What a round was closed over, and the hash of the block that it was closed in: its seed is a hash of both."""
+
+    update_root: bytes
+    block_hash: bytes
+
+
 class Timing(NamedTuple):
     """How long each state of a round waits, in seconds."""
 

@@ -170,18 +170,27 @@ interface ICourt {
     /// @param signature The aggregator's EIP-712 signature of it.
     /// @param slot What the tree has there, zero when nothing.
     /// @param siblings The slot's path to the update root.
+    /// @param closeBlockHash The hash of the block that closed the round, here and below: with the update root it is what
+    /// the seed of a proposed round is made of. Before the proposal it plays no part.
     function proveBrokenReceipt(
         TypedData.Receipt calldata receipt,
         bytes calldata signature,
         bytes32 slot,
-        bytes32[] calldata siblings
+        bytes32[] calldata siblings,
+        bytes32 closeBlockHash
     ) external;
 
     /// @notice Proves that the update root has something else at a node's slot than the node committed to on chain.
-    function proveMissingCommit(uint64 round, uint32 node, bytes32 slot, bytes32[] calldata siblings) external;
+    function proveMissingCommit(
+        uint64 round,
+        uint32 node,
+        bytes32 slot,
+        bytes32[] calldata siblings,
+        bytes32 closeBlockHash
+    ) external;
 
     /// @notice Proves that a round was closed before its time although an eligible node had not committed.
-    function proveEarlyClose(uint64 round, uint32 node, bytes32[] calldata siblings) external;
+    function proveEarlyClose(uint64 round, uint32 node, bytes32[] calldata siblings, bytes32 closeBlockHash) external;
 
     /// @notice Proves that the update root holds an update that the node's key did not sign, or that is not about this
     /// round, its inputs and the node at whose slot it is.
@@ -190,12 +199,14 @@ interface ICourt {
         uint32 node,
         TypedData.Update calldata update,
         bytes calldata signature,
-        bytes32[] calldata siblings
+        bytes32[] calldata siblings,
+        bytes32 closeBlockHash
     ) external;
 
     /// @notice Proves that a header under the evidence root contradicts what the chain knows of the round: federation,
     /// round, inputs, seed or update root.
-    function proveWrongHeader(uint64 round, Evidence.Header calldata header) external;
+    function proveWrongHeader(uint64 round, Evidence.Header calldata header, bytes32 updateRoot, bytes32 closeBlockHash)
+        external;
 
     /// @notice Proves that a node's standard error or basis does not follow from its contribution leaf and the header.
     function proveWrongBasis(

@@ -105,11 +105,11 @@ interface IRoundLedger is IAccessControl {
     /// @param released Whether its reservation was given back.
     /// @param scores The data contract with its scores; zero when all are zero.
     /// @param signers The scorers that attested to it: bit i for the scorer with index i.
-    /// @param windowEnd When the time to dispute it is over, in seconds.
+    /// @param windowEnd When the time to dispute it is over, in seconds; zero when it does not come.
     /// @param openDisputes How many disputes of it are undecided.
     /// @param inputs The hash of everything that was fixed when it opened.
-    /// @param updateRoot The root of the tree of its updates.
-    /// @param seed The seed of its random numbers.
+    /// @param updateRoot The root of the tree of its updates; zero from the proposal on, when the seed binds it.
+    /// @param seed The seed of its random numbers; zero until it is stored.
     /// @param evidenceRoot The root of its evidence.
     /// @param modelHash The hash of the merged model.
     struct Round {

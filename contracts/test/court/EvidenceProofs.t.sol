@@ -34,7 +34,7 @@ contract EvidenceProofsTest is CourtTest {
     function test_honest_nothingCanBeProved() public {
         round = _proposed();
         _notAFault();
-        court.proveWrongHeader(round, header);
+        court.proveWrongHeader(round, header, updateRoot, closeHash);
         for (uint256 i; i < NODES; ++i) {
             Trees.SumOpening memory opening = _opening(i);
             _notAFault();
@@ -62,7 +62,7 @@ contract EvidenceProofsTest is CourtTest {
             vm.expectEmit();
             emit ICourt.FaultProved(ICourt.Fault.WrongHeader, round, _aggregator(), STRANGER);
             vm.prank(STRANGER);
-            court.proveWrongHeader(round, header);
+            court.proveWrongHeader(round, header, updateRoot, closeHash);
             _lost(STRANGER, PROOF_FEE);
             vm.revertToState(snapshot);
         }
@@ -73,9 +73,9 @@ contract EvidenceProofsTest is CourtTest {
         bytes32 expected = Evidence.hash(header);
         header.totalBasis += 1;
         vm.expectRevert(abi.encodeWithSelector(ICourt.WrongRoot.selector, Evidence.hash(header), expected));
-        court.proveWrongHeader(round, header);
+        court.proveWrongHeader(round, header, updateRoot, closeHash);
         vm.expectRevert(abi.encodeWithSelector(ICourt.NothingToProve.selector, round + 1));
-        court.proveWrongHeader(round + 1, header);
+        court.proveWrongHeader(round + 1, header, updateRoot, closeHash);
     }
 
     function test_anotherLeafOrPath() public {

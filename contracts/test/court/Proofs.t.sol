@@ -36,19 +36,19 @@ contract UpdateProofsTest is CourtTest {
             (TypedData.Receipt memory receipt, bytes memory signature) = _receipt(round, node, updates[node]);
             bytes32[] memory siblings = _siblings(node);
             _notAFault();
-            court.proveBrokenReceipt(receipt, signature, updates[node], siblings);
+            court.proveBrokenReceipt(receipt, signature, updates[node], siblings, closeHash);
             _notAFault();
-            court.proveMissingCommit(round, node, updates[node], siblings);
+            court.proveMissingCommit(round, node, updates[node], siblings, closeHash);
             TypedData.Update memory update = _update(round, node);
             bytes memory signed = _signUpdate(update);
             _notAFault();
-            court.proveForgedUpdate(round, node, update, signed, siblings);
+            court.proveForgedUpdate(round, node, update, signed, siblings, closeHash);
             _notAFault();
             court.proveDoubleUpdate(update, signed, update, signed);
         }
         bytes32[] memory empty = _siblings(NODES);
         _notAFault();
-        court.proveEarlyClose(round, uint32(NODES), empty);
+        court.proveEarlyClose(round, uint32(NODES), empty, closeHash);
     }
 
     // ----------------------------------------------------------------------------------------------- double update
@@ -168,11 +168,11 @@ contract UpdateProofsTest is CourtTest {
         vm.expectEmit();
         emit ICourt.FaultProved(ICourt.Fault.BrokenReceipt, round, _aggregator(), STRANGER);
         vm.prank(STRANGER);
-        court.proveBrokenReceipt(receipt, signature, 0, siblings);
+        court.proveBrokenReceipt(receipt, signature, 0, siblings, closeHash);
         _aggregatorLost(_owner(1), AGGREGATOR_BOND / 2);
         _stateIs(round, IRoundLedger.State.Void);
         vm.expectRevert(abi.encodeWithSelector(ICourt.AlreadyPunished.selector, round, _aggregator()));
-        court.proveBrokenReceipt(receipt, signature, 0, siblings);
+        court.proveBrokenReceipt(receipt, signature, 0, siblings, closeHash);
     }
 
     function test_brokenReceipt_ofAFinalRound() public {
@@ -183,7 +183,7 @@ contract UpdateProofsTest is CourtTest {
         _honestOutcome(round);
         _proposeOutcome(round);
         _wait(WINDOW);
-        court.proveBrokenReceipt(receipt, signature, updates[1], _siblings(1));
+        court.proveBrokenReceipt(receipt, signature, updates[1], _siblings(1), closeHash);
         _aggregatorLost(_owner(1), AGGREGATOR_BOND / 2);
         _stateIs(round, IRoundLedger.State.Final);
     }
@@ -196,7 +196,7 @@ contract UpdateProofsTest is CourtTest {
         vm.prank(_aggregator());
         registry.unbond();
         vm.warp(vm.getBlockTimestamp() + UNBONDING - 1);
-        court.proveBrokenReceipt(receipt, signature, updates[1], _siblings(1));
+        court.proveBrokenReceipt(receipt, signature, updates[1], _siblings(1), closeHash);
         _aggregatorLost(_owner(1), AGGREGATOR_BOND / 2);
     }
 
@@ -206,7 +206,7 @@ contract UpdateProofsTest is CourtTest {
         bytes memory signature = _sign(0xbad, TypedData.hash(receipt));
         bytes32[] memory siblings = _siblings(1);
         vm.expectRevert(abi.encodeWithSelector(ICourt.WrongSigner.selector, vm.addr(0xbad), _aggregator()));
-        court.proveBrokenReceipt(receipt, signature, updates[1], siblings);
+        court.proveBrokenReceipt(receipt, signature, updates[1], siblings, closeHash);
     }
 
     function test_brokenReceipt_ofARoundWithoutARoot() public {
@@ -216,7 +216,7 @@ contract UpdateProofsTest is CourtTest {
         ledger.abandon(round);
         bytes32[] memory siblings = _siblings(1);
         vm.expectRevert(abi.encodeWithSelector(ICourt.NothingToProve.selector, round));
-        court.proveBrokenReceipt(receipt, signature, 0, siblings);
+        court.proveBrokenReceipt(receipt, signature, 0, siblings, closeHash);
     }
 
     /// @dev An inner node, another position or a path of another length opens nothing.
@@ -224,20 +224,21 @@ contract UpdateProofsTest is CourtTest {
         uint64 round = _proposed();
         (TypedData.Receipt memory receipt, bytes memory signature) = _receipt(round, 1, keccak256("promised"));
         bytes32[] memory siblings = _siblings(1);
-        bytes32 root = ledger.roundOf(round).updateRoot;
-        vm.expectRevert(abi.encodeWithSelector(ICourt.WrongRoot.selector, Trees.root(0, 1, siblings, 13), root));
-        court.proveBrokenReceipt(receipt, signature, 0, siblings);
+        bytes32 seed = ledger.roundOf(round).seed;
+        bytes32 other = TypedData.seed(ledger.federation(), round, Trees.root(0, 1, siblings, 13), closeHash);
+        vm.expectRevert(abi.encodeWithSelector(ICourt.WrongRoot.selector, other, seed));
+        court.proveBrokenReceipt(receipt, signature, 0, siblings, closeHash);
         bytes32[] memory shorter = new bytes32[](12);
         for (uint256 i; i < 12; ++i) {
             shorter[i] = siblings[i + 1];
         }
         bytes32 inner = keccak256(abi.encodePacked(hex"01", updates[0], updates[1]));
         vm.expectRevert(abi.encodeWithSelector(Trees.BadPosition.selector, 1, 13));
-        court.proveBrokenReceipt(receipt, signature, inner, shorter);
+        court.proveBrokenReceipt(receipt, signature, inner, shorter, closeHash);
         (receipt, signature) = _receipt(round, 8192, keccak256("promised"));
         siblings = _siblings(0);
         vm.expectRevert(abi.encodeWithSelector(Trees.BadPosition.selector, 8192, 13));
-        court.proveBrokenReceipt(receipt, signature, updates[0], siblings);
+        court.proveBrokenReceipt(receipt, signature, updates[0], siblings, closeHash);
     }
 
     function test_receipt_overriddenOnChain() public {
@@ -248,9 +249,9 @@ contract UpdateProofsTest is CourtTest {
         _closeOverUpdates(round);
         bytes32[] memory siblings = _siblings(1);
         vm.expectRevert(abi.encodeWithSelector(ICourt.ReceiptOverridden.selector, round, 1));
-        court.proveBrokenReceipt(receipt, signature, updates[1], siblings);
+        court.proveBrokenReceipt(receipt, signature, updates[1], siblings, closeHash);
         _notAFault();
-        court.proveMissingCommit(round, 1, updates[1], siblings);
+        court.proveMissingCommit(round, 1, updates[1], siblings, closeHash);
     }
 
     // ----------------------------------------------------------------------------------- commitments and early close
@@ -261,7 +262,7 @@ contract UpdateProofsTest is CourtTest {
         ledger.commit(update, _signUpdate(update));
         updates[1] = 0;
         _closeOverUpdates(round);
-        court.proveMissingCommit(round, 1, 0, _siblings(1));
+        court.proveMissingCommit(round, 1, 0, _siblings(1), closeHash);
         _aggregatorLost(_owner(1), AGGREGATOR_BOND / 2);
         _stateIs(round, IRoundLedger.State.Void);
     }
@@ -272,7 +273,7 @@ contract UpdateProofsTest is CourtTest {
         _closeOverUpdates(round);
         bytes32[] memory siblings = _siblings(1);
         _notAFault();
-        court.proveMissingCommit(round, 1, 0, siblings);
+        court.proveMissingCommit(round, 1, 0, siblings, closeHash);
     }
 
     function test_earlyClose() public {
@@ -280,7 +281,7 @@ contract UpdateProofsTest is CourtTest {
         updates[2] = 0;
         vm.warp(vm.getBlockTimestamp() + COMMIT_TIME - 1);
         _closeOverUpdates(round);
-        court.proveEarlyClose(round, 2, _siblings(2));
+        court.proveEarlyClose(round, 2, _siblings(2), closeHash);
         _aggregatorLost(_owner(2), AGGREGATOR_BOND / 2);
         _stateIs(round, IRoundLedger.State.Void);
     }
@@ -292,7 +293,7 @@ contract UpdateProofsTest is CourtTest {
         _closeOverUpdates(round);
         bytes32[] memory siblings = _siblings(2);
         _notAFault();
-        court.proveEarlyClose(round, 2, siblings);
+        court.proveEarlyClose(round, 2, siblings, closeHash);
     }
 
     function test_earlyClose_whenAllCommitted() public {
@@ -301,10 +302,10 @@ contract UpdateProofsTest is CourtTest {
         _closeOverUpdates(round);
         bytes32[] memory siblings = _siblings(3);
         vm.expectRevert(abi.encodeWithSelector(ICourt.NotEligible.selector, round, 3));
-        court.proveEarlyClose(round, 3, siblings);
+        court.proveEarlyClose(round, 3, siblings, closeHash);
         siblings = _siblings(2);
         vm.expectPartialRevert(ICourt.WrongRoot.selector);
-        court.proveEarlyClose(round, 2, siblings);
+        court.proveEarlyClose(round, 2, siblings, closeHash);
     }
 
     // ------------------------------------------------------------------------------------------------------ forged
@@ -318,7 +319,7 @@ contract UpdateProofsTest is CourtTest {
         updates[slot] = Trees.updateLeaf(ledger.federation(), slot, update, signature);
         vm.warp(vm.getBlockTimestamp() + COMMIT_TIME);
         _closeOverUpdates(round);
-        court.proveForgedUpdate(round, slot, update, signature, _siblings(slot));
+        court.proveForgedUpdate(round, slot, update, signature, _siblings(slot), closeHash);
         _aggregatorLost(_owner(slot), AGGREGATOR_BOND / 2);
         _stateIs(round, IRoundLedger.State.Void);
     }
@@ -362,7 +363,7 @@ contract UpdateProofsTest is CourtTest {
         updates.push(Trees.updateLeaf(ledger.federation(), NODES, update, signature));
         _closeOverUpdates(round);
         vm.prank(STRANGER);
-        court.proveForgedUpdate(round, uint32(NODES), update, signature, _siblings(NODES));
+        court.proveForgedUpdate(round, uint32(NODES), update, signature, _siblings(NODES), closeHash);
         _aggregatorLost(STRANGER, PROOF_FEE);
     }
 

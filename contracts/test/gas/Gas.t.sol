@@ -100,11 +100,12 @@ contract GasTest is CourtTest {
         ledger.commit(update, signed);
         _measured("commit", nodes);
         vm.warp(vm.getBlockTimestamp() + COMMIT_TIME);
-        (bytes32 root,) = _tree(updates, 0, 13);
+        (updateRoot,) = _tree(updates, 0, 13);
         vm.prank(_aggregator());
-        ledger.close(round, root, 1);
+        ledger.close(round, updateRoot, 1);
         _measured("close", nodes);
         _mine(1);
+        closeHash = blockhash(vm.getBlockNumber() - 1);
         _proofsOfTheUpdateTree(round, nodes);
         _honestOutcome(round);
         scores = vector;
@@ -153,7 +154,7 @@ contract GasTest is CourtTest {
         TypedData.Receipt memory receipt = TypedData.Receipt(round, 0, "promised");
         bytes memory signature = _sign(AGGREGATOR_KEY, TypedData.hash(receipt));
         bytes32[] memory siblings = _siblings(0);
-        court.proveBrokenReceipt(receipt, signature, updates[0], siblings);
+        court.proveBrokenReceipt(receipt, signature, updates[0], siblings, closeHash);
         _measured("proveBrokenReceipt", nodes);
         vm.revertToState(snapshot);
         TypedData.Update memory first = _update(round, 1);

@@ -21,6 +21,10 @@ abstract contract CourtTest is BaseTest {
     Evidence.Header internal header;
     bytes internal scores;
 
+    /// @dev What the last round was closed over, and the hash of the block that it was closed in.
+    bytes32 internal updateRoot;
+    bytes32 internal closeHash;
+
     function setUp() public virtual override {
         super.setUp();
         // The aggregator signs receipts, so it needs a key of its own.
@@ -85,11 +89,12 @@ abstract contract CourtTest is BaseTest {
     }
 
     function _closeOverUpdates(uint64 round) internal {
-        (bytes32 root,) = _tree(updates, 0, 13);
+        (updateRoot,) = _tree(updates, 0, 13);
         uint32 commits = ledger.roundOf(round).commits;
         vm.prank(_aggregator());
-        ledger.close(round, root, commits);
+        ledger.close(round, updateRoot, commits);
         _mine(1);
+        closeHash = blockhash(vm.getBlockNumber() - 1);
     }
 
     function _siblings(uint256 index) internal view returns (bytes32[] memory siblings) {
@@ -116,7 +121,7 @@ abstract contract CourtTest is BaseTest {
         header.inputs = r.inputs;
         header.seed = r.seed != 0 ? r.seed : _seed(round);
         delete header.roots;
-        header.roots[2] = r.updateRoot;
+        header.roots[2] = updateRoot;
         header.totalBasis = 6_000_000_000 - 3 * 250_000;
         header.utilityEmpty = -5;
         header.utilityAll = 1_000_000;
