@@ -55,6 +55,7 @@ def test_a_whole_round_from_open_to_claim(federation: LocalFederation) -> None:
     seed = round_seed(client.domain.separator, number, UPDATE_ROOT, client.block_hash(closed.close_block))
     assert (proposed.state, proposed.seed) == (RoundState.PROPOSED, seed)
     assert (proposed.evidence_root, proposed.model_hash) == (b"\x03" * 32, b"\x04" * 32)
+    assert (proposed.update_root, client.closing(number).update_root) == (UPDATE_ROOT, UPDATE_ROOT), "which its event tells"
     assert client.latest_final() == 0
 
     chain.advance_to(proposed.deadline - 1)
