@@ -148,6 +148,10 @@ class LedgerClient(LedgerCalls):
             released=found.released,
         )
 
+    def commit_of(self, number: int, node: int) -> bytes:
+        """The leaf that a node committed to on chain in a round, zero if it did not."""
+        return bytes(self._ask(self._ledger.functions.commitOf(number, node)))
+
     def opening(self, number: int) -> Opening | None:
         """What a round was opened with; terms that were enacted since do not change it.
 

@@ -1,11 +1,14 @@
 """One node's part in one round: train, commit, reveal. Each step may be repeated after a crash and changes nothing then."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from eth_account.signers.local import LocalAccount
 
 from ledger.client import LedgerClient
+from ledger.errors import Reverted, TransactionRefused
 from ledger.records import ChainRound
+from node.direct import commit_on_chain, is_urgent
 from node.enrolment import check_terms
 from node.errors import CommittedElsewhere, ReceiptInvalid, SigningKeyMismatch
 from node.home import NodeHome
@@ -31,7 +34,9 @@ def passes_by_itself(refused: ServiceRefused) -> bool:
 
 @dataclass(frozen=True)
 class Participation:
-    """What a node takes part with. `node` is its index; `account` holds the signing key."""
+    """What a node takes part with. `node` is its index; `account` holds the signing key; `payer` gives the account that pays
+    for a commitment on chain, should one be needed.
+    """
 
     home: NodeHome
     settings: NodeSettings
@@ -42,6 +47,7 @@ class Participation:
     node: int
     workplace: Workplace
     trainer: Trainer
+    payer: Callable[[], LocalAccount]
 
     def place(self, number: int) -> RosterEntry | None:
         """This node's place in the roster of a round, None if it has none.
@@ -85,17 +91,17 @@ class Participation:
     def commit(self, record: RoundRecord) -> None:
         """Sign, send, and check the receipt. Repeated, it sends the same bytes and gets the same receipt.
 
-        Raises `ServiceRefused` if that is worth repeating, `ReceiptInvalid`, and what client and ledger raise.
+        What the aggregator does not take is committed on chain. Raises `ServiceRefused` if sending it is worth repeating,
+        `ReceiptInvalid`, and what client and ledger raise.
         """
         update = record.update
         signature = update.sign(self.ledger.domain, self.account)
         self.store.signed(update.round, signature)
         try:
             receipt = self.client.commit(update, signature)
-        except ServiceRefused as refused:
-            if passes_by_itself(refused):
+        except (ServiceRefused, ServiceUnreachable) as error:
+            if not self._committed_on_chain(update, signature, error):
                 raise
-            self.store.missed(update.round, str(refused))
             return
         try:
             check_receipt(receipt, update, signature, self.ledger)
@@ -103,6 +109,24 @@ class Participation:
             self.store.missed(update.round, str(invalid))
             raise
         self.store.committed(update.round, receipt.signature)
+
+    def _committed_on_chain(self, update: Update, signature: bytes, refused: ServiceRefused | ServiceUnreachable) -> bool:
+        """Commit on chain what the aggregator did not take, or note why not; False if the aggregator is worth asking again."""
+        on_chain = self.ledger.round(update.round)
+        passes = isinstance(refused, ServiceUnreachable) or passes_by_itself(refused)
+        if passes and not is_urgent(on_chain, self.ledger):
+            return False
+        # The chain would take a second Update, too; with the first one in the aggregator's hands it would cost the stake.
+        if isinstance(refused, ServiceRefused) and refused.code == "second-update":
+            self.store.missed(update.round, str(refused))
+            return True
+        try:
+            commit_on_chain(self.ledger, self.payer, update, signature)
+        except (Reverted, TransactionRefused) as error:
+            self.store.missed(update.round, f"{refused}; and not on chain either: {error}")
+        else:
+            self.store.committed(update.round, None)
+        return True
 
     def was_committed(self, record: RoundRecord) -> bool:
         """After a round closed while we did not hear: whether the aggregator has our Update, by its checked receipt."""

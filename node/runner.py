@@ -92,7 +92,8 @@ def run(
             f"signing with {account.address}, following {settings.federation_url}"
         )
         trainer = train or showing(lambda progress: _show(reporter, progress))
-        part = Participation(home, settings, ledger, client, store, account, node, workplace, trainer)
+        payer = lambda: Wallet.open(home.owner_key).unlock(passphrase)  # noqa: E731 since it is the shorter
+        part = Participation(home, settings, ledger, client, store, account, node, workplace, trainer, payer)
         return _Runner(part, reporter, terms.config.rounds, ledger.token_symbol(), on_report, pause).follow(rounds)
 
 
@@ -183,7 +184,9 @@ class _Runner:
 
     def _commit(self, record: RoundRecord) -> bool:
         self.part.commit(record)
-        self._tell(record, Phase.COMMITTED, "committed, the receipt is checked")
+        kept = self.part.store.find(record.update.round)
+        how = "the receipt is checked" if kept and kept.receipt else "on chain, for the aggregator did not take it"
+        self._tell(record, Phase.COMMITTED, f"committed, {how}")
         return True
 
     def _reveal(self, record: RoundRecord, current: ChainRound) -> bool:

@@ -40,7 +40,7 @@ class Phase(StrEnum):
     """How far this node is in a round."""
 
     TRAINED = "trained"  # the Update is fixed, and perhaps sent
-    COMMITTED = "committed"  # the aggregator's receipt is here, checked
+    COMMITTED = "committed"  # the aggregator's receipt is here, checked; or the commitment is on chain
     REVEALED = "revealed"  # the aggregator holds the body
     MISSED = "missed"  # the aggregator did not take commitment or body; `note` says why
     REPORTED = "reported"  # the round's outcome was told to the participant
@@ -140,8 +140,8 @@ class RoundStore:
         if changed != 1:
             raise SecondUpdate(round_number)
 
-    def committed(self, round_number: int, receipt: bytes) -> None:
-        """Keep the aggregator's checked receipt (its 65-byte signature)."""
+    def committed(self, round_number: int, receipt: bytes | None) -> None:
+        """The commitment is held: keep the aggregator's checked receipt (its 65-byte signature), None if the chain holds it."""
         self._move(round_number, Phase.COMMITTED, receipt=receipt)
 
     def revealed(self, round_number: int) -> None:

@@ -131,8 +131,9 @@ def _inclusion(case: Case) -> Checked:
         found = "there is one that this directory never signed" if leaf else "none is in it, and this directory signed none"
         return Checked("your commitment", leaf is None, found)
     if leaf is None:
-        found = "it is missing; " + ("the receipt proves that it was promised" if record.receipt else "no receipt promised it")
-        return Checked("your commitment", record.receipt is None, found)
+        on_chain = any(case.ledger.commit_of(case.on_chain.round, case.node))
+        promise = "it is on chain" if on_chain else "the receipt proves that it was promised" if record.receipt else ""
+        return Checked("your commitment", not promise, f"it is missing; {promise or 'no receipt promised it'}")
     same = leaf == update_leaf(record.update, record.signature)
     return Checked("your commitment", same, "it is in it, as it was signed" if same else "another one than was signed is in it")
 

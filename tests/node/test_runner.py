@@ -168,14 +168,62 @@ def test_an_aggregator_that_lags_behind_the_chain_is_waited_for_silently(world: 
     assert not any("again" in line for line in lines.said)
 
 
-def test_a_commitment_that_is_refused_is_not_sent_again(world: World) -> None:
-    from tests.node.service import Refused
+def test_a_commitment_that_is_refused_goes_to_the_chain(world: World) -> None:
+    home, lines = world.node(0), Lines()
 
+    def refuse() -> None:
+        raise Refused(403, "wrong-signer")
+
+    world.service.on_request["POST /v1/rounds/1/updates"] = refuse
+
+    def pause(_: float) -> None:
+        last = world.federation.client.last_round()
+        state = world.federation.client.round(last).state
+        if last == 1 and state is RoundState.OPEN and world.federation.client.round(1).commits == 1:
+            world.federation.send("aggregator", world.federation.client.close_round(1, b"\x07" * 32, commits=1))
+        elif last == 1 and state is RoundState.CLOSED:
+            world.propose()
+        else:
+            world.direct()
+
+    world.run(home, lines=lines, pause=pause)
+    ((update, signature),) = world.federation.client.commits(1)
+    kept = record_of(world, home, 1)
+    assert kept is not None
+    assert (kept.update, kept.signature, kept.receipt) == (update, signature, None)
+    assert "round 1: committed, on chain, for the aggregator did not take it" in lines
+
+
+def test_an_aggregator_that_does_not_answer_in_time_is_passed_by(world: World) -> None:
+    home, lines, asked = world.node(0), Lines(), []
+
+    def fail() -> None:
+        asked.append(1)
+        raise Refused(503, "chain-unavailable")
+
+    world.service.on_request["POST /v1/rounds/1/updates"] = fail
+
+    def pause(_: float) -> None:
+        on_chain = world.federation.client.round(1)
+        if on_chain.state is not RoundState.OPEN:
+            world.direct()
+        elif on_chain.commits == 1:
+            raise Stopped
+        elif asked:
+            world.federation.chain.advance_to(on_chain.opened_at + 7)  # of 8 seconds
+
+    with pytest.raises(Stopped):
+        world.run(home, lines=lines, pause=pause)
+    assert len(asked) == 2
+    assert world.federation.client.round(1).commits == 1
+
+
+def test_a_commitment_that_is_refused_is_not_sent_again(world: World) -> None:
     home, lines, asked = world.node(0), Lines(), []
 
     def refuse() -> None:
         asked.append(1)
-        raise Refused(403, "wrong-signer")
+        raise Refused(409, "second-update")
 
     world.service.on_request["POST /v1/rounds/1/updates"] = refuse
 
@@ -189,7 +237,7 @@ def test_a_commitment_that_is_refused_is_not_sent_again(world: World) -> None:
 
     (first,) = world.run(home, lines=lines, pause=pause)
     assert len(asked) == 1
-    assert "403 wrong-signer" in first.note
+    assert "409 second-update" in first.note
     assert first.sentence == "No update of this node is in it."
 
 
