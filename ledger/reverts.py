@@ -1,4 +1,4 @@
-"""Why a contract refused: the errors of all our contracts, from their ABIs, and what to do about those that people meet."""
+"""Why a contract refused: the errors of all our contracts, from their ABIs, with what the catalogue says of them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,35 +15,13 @@ from web3.exceptions import BadFunctionCallOutput, ContractLogicError, Web3RPCEr
 from ledger.artifacts import ContractName, load_artifact
 from ledger.errors import ChainRefused, Reverted
 from ledger.records import RoundState
+from protocol.contract_errors import CONTRACT_ERRORS
 
 # Solidity's own two, which no ABI lists.
 _BUILT_IN: tuple[Mapping[str, Any], ...] = (
     {"name": "Error", "inputs": [{"name": "message", "type": "string"}]},
     {"name": "Panic", "inputs": [{"name": "code", "type": "uint256"}]},
 )
-
-_NEXT_STEPS = {
-    "AccessControlUnauthorizedAccount": "send it from the account that has this role",
-    "AlreadyClaimed": "leave this round out",
-    "AlreadyJoined": "this owner has a node already; leave and withdraw before joining anew",
-    "BondLocked": "wait until the bond is free",
-    "CapReached": "release Void rounds, or end the federation: its token cannot pay another round",
-    "CommitsMissed": "read the commitments on chain, and put them into the update tree",
-    "InvitationExpired": "ask the operator for a new invitation",
-    "InvitationUsed": "ask the operator for a new invitation",
-    "KeyTaken": "use a fresh signing key",
-    "NotANode": "join first, or check the address",
-    "NotTheAggregator": "send it from the federation's aggregator",
-    "NotAnOperator": "ask for an invitation signed by the federation's operator",
-    "NotFinal": "wait until the round is Final",
-    "NotTheInvited": "send it from the invited owner's account",
-    "NothingToClaim": "wait for a Final round that pays this node",
-    "ScorerCannotBeNode": "use an account that is no scorer of this federation",
-    "SeedExpired": "the round cannot be proposed any more and becomes Void; seal rounds within 256 blocks",
-    "StakeLocked": "wait until the stake is free",
-    "StakeTooLow": "send at least the minimum stake",
-    "UnknownNode": "check the node's index",
-}
 
 
 class _Error(NamedTuple):
@@ -66,12 +44,17 @@ def decode_revert(data: bytes, what: str = "the call", tx_hash: bytes | None = N
         known = None
     if known is None:
         name = f"0x{data[:4].hex()}" if data else "no reason"
-        return Reverted(name, (), data, f"{what}: the contract refused and gave {name}", tx_hash)
+        return Reverted(
+            name,
+            (),
+            data,
+            f"{what}: the contract refused and gave {name}; check that this version of fairshare is the federation's",
+            tx_hash,
+        )
     arguments = tuple(read(value) for read, value in zip(known.readers, values, strict=True))
     shown = ", ".join(f"{label}={_shown(value)}" for label, value in zip(known.labels, arguments, strict=True))
-    sentence = f"{what}: the contract refused with {known.name}({shown})"
-    if known.name in _NEXT_STEPS:
-        sentence += f"; {_NEXT_STEPS[known.name]}"
+    entry = CONTRACT_ERRORS[known.name]
+    sentence = f"{what}: the contract refused with {known.name}({shown}). {entry.sentence} {entry.next_step}"
     return Reverted(known.name, arguments, data, sentence, tx_hash)
 
 

@@ -18,11 +18,12 @@ class Entry(NamedTuple):
     next_step: str = ""
 
 
-def _by_code(*entries: Entry) -> Mapping[str, Entry]:
+def by_code(*entries: Entry) -> Mapping[str, Entry]:
+    """A table of entries that cannot be changed."""
     return MappingProxyType({entry.code: entry for entry in entries})
 
 
-VERDICTS = _by_code(
+VERDICTS = by_code(
     Entry("ok", "The update was used as it was sent."),
     Entry(
         "clipped",
@@ -138,7 +139,7 @@ VERDICTS = _by_code(
 )
 """Reasons of the gate, one to a verdict: the members of `protocol.verdicts.Reason`."""
 
-REFUSALS = _by_code(
+REFUSALS = by_code(
     Entry("unknown-page", "The API has no such path.", "See /docs of the aggregator for what there is."),
     Entry("method-not-allowed", "The path does not take this HTTP method.", "See /docs of the aggregator for what it takes."),
     Entry("unknown-round", "The federation has had no round of this number.", "Ask for one that /v1/rounds lists."),
@@ -210,7 +211,7 @@ REFUSALS = _by_code(
 )
 """Codes of problem documents: the last part of their `type`. `not-a-problem` is the client's own, for an answer without."""
 
-VOIDS = _by_code(
+VOIDS = by_code(
     Entry("too-few-commits", "Fewer nodes committed in time than the config asks for.", "Nothing: the next round opens soon."),
     Entry("opened-and-left", "The aggregator opened the round and was down until its time was over.", "Ask the operator."),
     Entry("not-closed", "The aggregator did not close the round in time.", "Ask the operator why."),

@@ -14,20 +14,21 @@ from sphinx.util.typing import ExtensionMetadata
 from typer.main import get_command
 
 from aggregator.template import federation_text
-from protocol import catalogue, terminal
+from protocol import catalogue, contract_errors, terminal
 from protocol.evidence import LEAF_KINDS
 
 _VECTORS = Path(__file__).parents[2] / "protocol" / "vectors.json"
 
 
 class ReasonCodes(SphinxDirective):
-    """`{reason-codes} verdicts`: one part of `protocol.catalogue` as a table."""
+    """`{reason-codes} verdicts`: one part of `protocol.catalogue` as a table, or the contracts' errors."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """The table."""
-        entries = getattr(catalogue, self.arguments[0].upper()).values()
+        name = self.arguments[0].upper()
+        entries = getattr(contract_errors if name == "CONTRACT_ERRORS" else catalogue, name).values()
         rows = ((f"`{entry.code}`", entry.sentence, entry.next_step) for entry in entries)
         return self.parse_text_to_nodes(_table(("code", "what happened", "what to do"), rows))
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from aggregator.service.voids import VoidReason, told
 from aggregator.web import limits
 from aggregator.web.problems import TABLE, Row
+from ledger.artifacts import ContractName, load_artifact
 from protocol.catalogue import REFUSALS, VERDICTS, VOIDS
+from protocol.contract_errors import CONTRACT_ERRORS
 from protocol.verdicts import Reason
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +41,15 @@ def test_verdict_reasons() -> None:
 
 def test_void_reasons() -> None:
     assert {str(reason) for reason in VoidReason} == set(VOIDS)
+
+
+def test_every_error_of_the_contracts_has_a_sentence_and_a_next_step_and_nothing_else_has() -> None:
+    declared = {element["name"] for name in ContractName for element in load_artifact(name).abi if element["type"] == "error"}
+    assert len(declared) > 100
+    assert set(CONTRACT_ERRORS) == declared | {"Error", "Panic"}
+    for entry in CONTRACT_ERRORS.values():
+        assert entry.sentence.endswith("."), entry
+        assert entry.next_step.endswith("."), entry
 
 
 def test_refusals_are_the_rows_of_the_api_and_what_the_client_makes_up() -> None:

@@ -12,6 +12,7 @@ from ledger.errors import ChainUnavailable, Reverted, StillPending, TransactionR
 from ledger.journal import FileJournal
 from ledger.records import Call, RoundState
 from ledger.sender import Entry, Journal, MemoryJournal, Mined, Sender
+from protocol.contract_errors import CONTRACT_ERRORS
 from tests.ledger.wire import BROADCAST, Killed, Wire, die
 from tests.support.chain import COIN, LocalChain, LocalFederation, account
 
@@ -136,7 +137,9 @@ def test_a_call_that_would_revert_is_not_recorded(federation: LocalFederation) -
     with pytest.raises(Reverted) as refused:
         sender.submit("a", federation.client.abandon(1))
     assert (refused.value.name, refused.value.arguments) == ("WrongState", (1, RoundState.NONE))
-    assert str(refused.value) == "abandon round 1: the contract refused with WrongState(round=1, state=none)"
+    refusal, _, told = str(refused.value).partition(". ")
+    assert refusal == "abandon round 1: the contract refused with WrongState(round=1, state=none)"
+    assert told == " ".join(CONTRACT_ERRORS["WrongState"][1:])
     assert (journal.entries("a"), refused.value.tx_hash) == ((), None)
     assert BROADCAST not in wire.sent
     sender.submit("a", federation.client.open_round(0, (bytes(32),), bytes(32)))
