@@ -11,7 +11,7 @@ export OPENBLAS_NUM_THREADS := 1
 export QUICK
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs unit forge artifacts contracts format clean
+.PHONY: help demo test check docs unit forge slither coverage guards soak artifacts contracts format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z%-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -37,6 +37,21 @@ unit: .venv/dev contracts/node_modules ## the Python tests, on all cores
 forge: contracts/node_modules ## lint, unit, fuzz and invariant tests of the contracts
 	cd contracts && npm run --silent lint && npm run --silent test
 
+# Static analysis: detectors excluded in contracts/slither.config.json are `timestamp`, since deadlines are the design and a
+# validator can shift the time by seconds only, and `naming-convention`, since constants are views with a constant's name.
+# Every other exclusion stands beside its line. Not in `make test`: it is an environment of its own, and half a minute.
+slither: contracts/node_modules contracts/tools/.venv/ready ## analyse the contracts statically; any finding fails
+	cd contracts && PATH="$$PWD/tools:$$PATH" FOUNDRY_PROFILE=slither tools/.venv/bin/slither .
+
+coverage: contracts/node_modules ## fail unless the tests cover 98 % of the contracts' lines and branches
+	$(PYTHON) contracts/tools/coverage.py
+
+guards: contracts/node_modules ## take the contracts' guards away one by one: a test must fail (half an hour; can be stopped)
+	$(PYTHON) contracts/tools/guards.py
+
+soak: slither coverage guards ## the long checks of the contracts: static analysis, coverage, guards, deep fuzzing (an hour)
+	cd contracts && FOUNDRY_PROFILE=soak npm run --silent test
+
 artifacts: .venv/dev contracts/node_modules ## fail if contracts/artifacts differ from the sources
 	$(BIN)/python -m ledger.build --check
 
@@ -60,7 +75,7 @@ format: .venv/dev contracts/node_modules ## format all sources
 	cd contracts && npm run --silent format
 
 clean: ## remove what was installed and built
-	rm -rf .venv bench/.venv contracts/node_modules contracts/out contracts/cache docs/out
+	rm -rf .venv bench/.venv contracts/tools/.venv contracts/node_modules contracts/out contracts/cache docs/out
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fairshare needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
@@ -82,6 +97,12 @@ bench/.venv/ready: bench/requirements.txt
 	@echo "Installing the peers of the benchmarks into bench/.venv …"
 	@$(PYTHON) -m venv bench/.venv
 	@bench/.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+contracts/tools/.venv/ready: contracts/tools/slither-requirements.txt
+	@echo "Installing the static analyser into contracts/tools/.venv …"
+	@$(PYTHON) -m venv contracts/tools/.venv
+	@contracts/tools/.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 contracts/node_modules: contracts/package-lock.json

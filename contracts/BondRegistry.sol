@@ -304,7 +304,7 @@ abstract contract BondRegistry is IBondRegistry {
         Officers memory officers = _at(round);
         uint256 quorum = _quorum(officers.set);
         if (signatures.length < quorum) revert QuorumMissed(signatures.length, quorum);
-        address previous;
+        address previous = address(0);
         for (uint256 i; i < signatures.length; ++i) {
             address signer = ECDSA.recoverCalldata(digest, signatures[i]);
             if (signer <= previous) revert SignersUnsorted(previous, signer);
@@ -353,6 +353,8 @@ abstract contract BondRegistry is IBondRegistry {
     function _push(uint64 fromRound, Officers memory officers) private {
         uint208 value =
             uint208(uint160(officers.aggregator)) | (uint208(officers.bonds) << 160) | (uint208(officers.set) << 192);
+        // What the checkpoint was before plays no part.
+        // slither-disable-next-line unused-return
         _history.push(SafeCast.toUint48(fromRound), value);
     }
 

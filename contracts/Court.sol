@@ -49,7 +49,7 @@ contract Court is Proofs {
         uint256 depth = Evidence.isList(kind) ? Trees.LIST_DEPTH : Trees.NODE_DEPTH;
         bytes32 leaf = Trees.leaf(_ledger.federation(), kind, position, payload);
         _same(Trees.root(leaf, position, siblings, depth), header.roots[kind - 1]);
-        uint256[2] memory tolerances;
+        uint256[2] memory tolerances = [uint256(0), 0];
         if (kind == Evidence.STATISTICS) tolerances[0] = header.tolerances[0];
         if (kind == Evidence.UTILITY) tolerances[0] = header.tolerances[1];
         return _file(round, kind, position, payload, tolerances);
@@ -63,7 +63,7 @@ contract Court is Proofs {
         Trees.SumOpening calldata opening
     ) external payable returns (uint256) {
         _contribution(round, header, leaf, opening);
-        uint256[2] memory tolerances;
+        uint256[2] memory tolerances = [uint256(0), 0];
         if (header.denominator == Evidence.SOLVED) tolerances[0] = header.tolerances[3] * Evidence.SOLVED;
         // A denominator that is too large for the product to fit tolerates everything, as it does off chain.
         unchecked {
@@ -130,6 +130,8 @@ contract Court is Proofs {
     /// @inheritdoc ICourt
     function proveContradiction(uint256 number, address scorer) external {
         uint64 round = _dispute(number).round;
+        // One bit of a set, which the ledger wrote.
+        // slither-disable-next-line incorrect-equality
         bool attested = (_ledger.roundOf(round).signers >> _registry.scorerIndexAt(round, scorer)) & 1 == 1;
         if (!attested || _votes[number][scorer] != Vote.Against) revert NotAFault();
         _convict(Fault.Contradiction, round, scorer);

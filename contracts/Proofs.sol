@@ -39,6 +39,8 @@ abstract contract Proofs is ICourt {
         bytes32 firstHash = TypedData.hash(first);
         bytes32 secondHash = TypedData.hash(second);
         if (firstHash == secondHash) revert NotAFault();
+        // The other half is the sample bound.
+        // slither-disable-next-line unused-return
         (address key,) = _registry.membershipAt(node, round);
         _signedBy(key, firstHash, firstSignature);
         _signedBy(key, secondHash, secondSignature);
@@ -97,8 +99,11 @@ abstract contract Proofs is ICourt {
     ) external {
         bytes32 leaf = Trees.updateLeaf(_ledger.federation(), node, update, signature);
         IRoundLedger.Round memory r = _inUpdateRoot(round, node, leaf, siblings, closeBlockHash);
+        // The other half is the sample bound.
+        // slither-disable-next-line unused-return
         (address key,) = _registry.membershipAt(node, round);
         // What is no signature at all recovers to the zero address, and so does the key of a node that is not eligible.
+        // slither-disable-next-line unused-return (why it is none)
         (address signer,,) = ECDSA.tryRecoverCalldata(_digest(TypedData.hash(update)), signature);
         bool genuine = signer != address(0) && signer == key && update.round == round && update.node == node
             && update.inputs == r.inputs;

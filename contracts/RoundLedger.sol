@@ -167,6 +167,8 @@ contract RoundLedger is Governance {
             _useUp(done, rounds[i]);
             amount += rewardOf(rounds[i], node);
         }
+        // The sum of what the scores are worth, which nobody can add to.
+        // slither-disable-next-line incorrect-equality
         if (amount == 0) revert NothingToClaim(node);
         address payout = _registry.payoutOf(node);
         emit RewardsClaimed(node, payout, rounds, amount);
@@ -181,6 +183,8 @@ contract RoundLedger is Governance {
             _useUp(done, round);
             Record storage r = _records[round];
             uint256 signers = r.signers;
+            // The registry is a contract of this federation, and one call a round is the caller's own choice of rounds.
+            // slither-disable-next-line calls-loop
             bool signed = (signers >> _registry.scorerIndexAt(round, scorer)) & 1 == 1;
             if (signed && r.vector != 0) amount += _scorerPool / LibBit.popCount(signers);
         }

@@ -131,6 +131,8 @@ abstract contract Rounds is Federation {
 
     /// @inheritdoc IRoundLedger
     function rewardOf(uint64 round, uint32 node) public view returns (uint256) {
+        // The pool is a multiple of the scores' total, as the constructor checks.
+        // slither-disable-next-line divide-before-multiply
         return scoreOf(round, node) * (_pool / SCORE_TOTAL);
     }
 
@@ -171,6 +173,8 @@ abstract contract Rounds is Federation {
     /// @dev The data contract with a round's scores, zero when all are zero.
     function _vectorOf(uint64 round) internal view returns (address) {
         uint32 nonce = _records[round].vector;
+        // A nonce is counted by the ledger alone.
+        // slither-disable-next-line incorrect-equality
         return nonce == 0 ? address(0) : LibRLP.computeAddress(address(this), nonce);
     }
 

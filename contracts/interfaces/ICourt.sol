@@ -242,7 +242,7 @@ interface ICourt {
     ) external;
 
     /// @notice Proves that a scorer attested to a round and then revealed a recomputation that contradicts it.
-    function proveContradiction(uint256 dispute, address scorer) external;
+    function proveContradiction(uint256 number, address scorer) external;
 
     /// @notice Disputes a leaf of a proposed round, of any kind but contributions. Needs exactly `disputeBond`.
     /// @param round The round.
@@ -251,7 +251,7 @@ interface ICourt {
     /// @param position The leaf's position.
     /// @param payload The leaf's payload.
     /// @param siblings The leaf's path to the root of its kind.
-    /// @return dispute The dispute's number.
+    /// @return number The dispute's number.
     function dispute(
         uint64 round,
         Evidence.Header calldata header,
@@ -259,7 +259,7 @@ interface ICourt {
         uint32 position,
         bytes calldata payload,
         bytes32[] calldata siblings
-    ) external payable returns (uint256 dispute);
+    ) external payable returns (uint256 number);
 
     /// @notice Disputes a contribution leaf. Needs exactly `disputeBond`.
     function disputeContribution(
@@ -267,28 +267,28 @@ interface ICourt {
         Evidence.Header calldata header,
         Evidence.Contribution calldata leaf,
         Trees.SumOpening calldata opening
-    ) external payable returns (uint256 dispute);
+    ) external payable returns (uint256 number);
 
     /// @notice Commits to what the caller, a scorer of the round, recomputed.
-    /// @param dispute The dispute's number.
-    /// @param sealed_ keccak256(abi.encode(dispute, scorer, recomputed, salt)).
-    function sealVote(uint256 dispute, bytes32 sealed_) external;
+    /// @param number The dispute's number.
+    /// @param sealed_ keccak256(abi.encode(number, scorer, recomputed, salt)).
+    function sealVote(uint256 number, bytes32 sealed_) external;
 
     /// @notice Reveals what the caller recomputed, and counts its vote.
-    /// @param dispute The dispute's number.
+    /// @param number The dispute's number.
     /// @param payload The disputed payload.
     /// @param recomputed The payload that the caller got.
     /// @param salt What the sealed vote was salted with.
-    function revealVote(uint256 dispute, bytes calldata payload, bytes calldata recomputed, bytes32 salt) external;
+    function revealVote(uint256 number, bytes calldata payload, bytes calldata recomputed, bytes32 salt) external;
 
     /// @notice Decides a dispute by its votes, after they are revealed. Anyone may.
-    function decide(uint256 dispute) external;
+    function decide(uint256 number) external;
 
     /// @notice A dispute. Reverts with `UnknownDispute`.
-    function disputeOf(uint256 dispute) external view returns (Dispute memory);
+    function disputeOf(uint256 number) external view returns (Dispute memory);
 
     /// @notice What a scorer did in a dispute.
-    function voteOf(uint256 dispute, address scorer) external view returns (Vote);
+    function voteOf(uint256 number, address scorer) external view returns (Vote);
 
     /// @notice How many disputes were filed; they are numbered from zero.
     function disputeCount() external view returns (uint256);

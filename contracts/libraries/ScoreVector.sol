@@ -40,8 +40,9 @@ library ScoreVector {
     /// would overflow after 2^23 words, which no transaction can carry. The lanes are the digits of a number of base
     /// 2^48, and a number is congruent to the sum of its digits modulo the base less one.
     function sum(bytes calldata scores) internal pure returns (uint256) {
+        // slither-disable-next-line too-many-digits (a mask)
         uint256 evenScores = 0x000000ffffff000000ffffff000000ffffff000000ffffff000000ffffff;
-        uint256 lanes;
+        uint256 lanes = 0;
         // Converting a shorter slice pads it with zero bytes, so that the last word needs no case of its own.
         for (uint256 i; i < scores.length; i += 10 * WIDTH) {
             uint256 word = uint240(bytes30(scores[i:]));

@@ -100,6 +100,49 @@ contract DisputesTest is CourtTest {
         court.disputeOf(1);
     }
 
+    /// @dev The tolerance of a dispute is the header's for the leaf's kind; for most kinds there is none.
+    function test_file_tolerances() public {
+        uint256 snapshot = vm.snapshotState();
+        for (uint32 kind = 1; kind <= 13; ++kind) {
+            if (kind == 8) continue;
+            round = _open();
+            _close(round);
+            _mine(1);
+            closeHash = blockhash(vm.getBlockNumber() - 1);
+            updateRoot = UPDATE_ROOT;
+            _honestOutcome(round);
+            uint256 depth = Evidence.isList(kind) ? 20 : 13;
+            bytes32[] memory leaves = new bytes32[](1);
+            leaves[0] = Trees.leaf(ledger.federation(), kind, 0, utility);
+            (header.roots[kind - 1], path) = _tree(leaves, 0, depth);
+            _proposeOutcome(round);
+            vm.prank(STRANGER);
+            uint256 id = court.dispute{value: DISPUTE_BOND}(round, header, kind, 0, utility, path);
+            vm.assertEq(court.disputeOf(id).tolerances[0], kind == 5 ? 16 : kind == 7 ? 64 : 0);
+            vm.assertEq(court.disputeOf(id).tolerances[1], 0);
+            vm.revertToState(snapshot);
+        }
+    }
+
+    /// @dev A contribution is toleranced when it comes from a solve, its standard errors always; in units of the denominator.
+    function test_file_tolerancesOfAContribution() public {
+        uint256[4] memory denominators = [uint256(6), 1 << 20, type(uint128).max, 1 << 128];
+        uint256[4] memory first = [uint256(0), 8 << 20, 0, 0];
+        uint256[4] memory second = [uint256(1024 * 6), 1024 << 20, 1024 * uint256(type(uint128).max), type(uint256).max];
+        uint256 snapshot = vm.snapshotState();
+        for (uint256 i; i < denominators.length; ++i) {
+            round = _closed();
+            header.denominator = denominators[i];
+            _proposeOutcome(round);
+            Trees.SumOpening memory opening = _openingOf(0);
+            vm.prank(STRANGER);
+            uint256 id = court.disputeContribution{value: DISPUTE_BOND}(round, header, contributions[0], opening);
+            vm.assertEq(court.disputeOf(id).tolerances[0], first[i]);
+            vm.assertEq(court.disputeOf(id).tolerances[1], second[i]);
+            vm.revertToState(snapshot);
+        }
+    }
+
     function test_file_refused() public {
         for (uint256 sent = DISPUTE_BOND - 1; sent <= DISPUTE_BOND + 1; sent += 2) {
             vm.expectRevert(abi.encodeWithSelector(ICourt.WrongDisputeBond.selector, sent, DISPUTE_BOND));

@@ -78,6 +78,51 @@ contract EvidenceProofsTest is CourtTest {
         court.proveWrongHeader(round + 1, header, updateRoot, closeHash);
     }
 
+    /// @dev A made-up header would convict an honest aggregator of anything.
+    function test_anotherHeader_provesNothing() public {
+        round = _proposed();
+        Trees.SumOpening memory opening = _opening(0);
+        Trees.SumOpening memory empty = _opening(NODES);
+        bytes32 expected = Evidence.hash(header);
+        header.zThousandths += 1;
+        bytes memory refused = abi.encodeWithSelector(ICourt.WrongRoot.selector, Evidence.hash(header), expected);
+        vm.expectRevert(refused);
+        court.proveWrongBasis(round, header, contributions[0], opening);
+        header.totalBasis = contributions[0].basis;
+        refused = abi.encodeWithSelector(ICourt.WrongRoot.selector, Evidence.hash(header), expected);
+        vm.expectRevert(refused);
+        court.proveWrongScore(round, header, contributions[0], opening);
+        vm.expectRevert(refused);
+        court.proveWrongTotal(round, header, contributions[0], opening);
+        vm.expectRevert(refused);
+        court.proveUnfoundedScore(round, header, uint32(NODES), empty);
+        vm.expectRevert(refused);
+        court.dispute(round, header, 7, 0, "", new bytes32[](20));
+        vm.expectRevert(refused);
+        court.disputeContribution(round, header, contributions[0], opening);
+    }
+
+    /// @dev The update root that a header is compared with is the one in the seed, not what the prover says.
+    function test_header_comparedWithAnotherUpdateRoot() public {
+        round = _proposed();
+        vm.expectPartialRevert(ICourt.WrongRoot.selector);
+        court.proveWrongHeader(round, header, "another", closeHash);
+        vm.expectPartialRevert(ICourt.WrongRoot.selector);
+        court.proveWrongHeader(round, header, updateRoot, "another");
+    }
+
+    function test_total_ofALeafThatIsNotInTheTree() public {
+        round = _proposed();
+        Trees.SumOpening memory opening = _opening(0);
+        contributions[0].basis += 1;
+        vm.expectPartialRevert(ICourt.WrongRoot.selector);
+        court.proveWrongTotal(round, header, contributions[0], opening);
+        vm.expectPartialRevert(ICourt.WrongRoot.selector);
+        court.proveWrongScore(round, header, contributions[0], opening);
+        vm.expectPartialRevert(ICourt.WrongRoot.selector);
+        court.disputeContribution(round, header, contributions[0], opening);
+    }
+
     function test_anotherLeafOrPath() public {
         round = _proposed();
         Trees.SumOpening memory opening = _opening(0);

@@ -267,6 +267,24 @@ contract UpdateProofsTest is CourtTest {
         _stateIs(round, IRoundLedger.State.Void);
     }
 
+    /// @dev What the tree holds is opened, not said: neither another leaf nor another root counts as what it holds.
+    function test_missingCommit_wrongOpenings() public {
+        uint64 round = _openWithUpdates();
+        TypedData.Update memory update = _update(round, 1);
+        ledger.commit(update, _signUpdate(update));
+        _closeOverUpdates(round);
+        bytes32[] memory siblings = _siblings(1);
+        bytes32 other = Trees.root(0, 1, siblings, 13);
+        vm.expectRevert(abi.encodeWithSelector(ICourt.WrongRoot.selector, other, updateRoot));
+        court.proveMissingCommit(round, 1, 0, siblings, closeHash);
+        _honestOutcome(round);
+        _proposeOutcome(round);
+        vm.expectPartialRevert(ICourt.WrongRoot.selector);
+        court.proveMissingCommit(round, 1, 0, siblings, closeHash);
+        _notAFault();
+        court.proveMissingCommit(round, 1, updates[1], siblings, closeHash);
+    }
+
     function test_missingCommit_ofNoCommit() public {
         uint64 round = _openWithUpdates();
         updates[1] = 0;

@@ -72,6 +72,51 @@ contract BondsTest is BaseTest {
         registry.withdrawBond(_scorer(0));
     }
 
+    /// @dev A slashed bond does not count from the next round on, whether it was unbonding or not.
+    function test_slash_endsCounting() public {
+        uint64 round = _open();
+        _unbond(_scorer(1));
+        vm.startPrank(address(court));
+        for (uint256 i; i < 2; ++i) {
+            registry.slashBond(_scorer(i), STRANGER, false);
+        }
+        vm.assertEq(registry.bondedAt(round), 15);
+        vm.assertEq(registry.bondedAt(round + 1), 12);
+        vm.assertEq(registry.owed(STRANGER), 2 * PROOF_FEE);
+        registry.slashBond(AGGREGATOR, STRANGER, true);
+        vm.stopPrank();
+        vm.assertEq(registry.owed(STRANGER), 2 * PROOF_FEE + AGGREGATOR_BOND / 2);
+        _wait(COMMIT_DEADLINE);
+        _openRefused(abi.encodeWithSelector(IBondRegistry.AggregatorNotBonded.selector, AGGREGATOR));
+    }
+
+    /// @dev Whoever has no bond loses none, and nothing is told of it.
+    function test_slash_ofNothing() public {
+        vm.recordLogs();
+        vm.prank(address(court));
+        registry.slashBond(STRANGER, _owner(0), true);
+        vm.assertEq(vm.getRecordedLogs().length, 0);
+    }
+
+    /// @dev The bond of somebody who is not appointed any more unbonds, and changes nobody's count.
+    function test_unbond_afterTheAppointment() public {
+        address[] memory scorers = _scorers(1);
+        IRoundLedger.Terms memory terms = _terms(AGGREGATOR, scorers);
+        vm.prank(ADMIN);
+        vm.warp(ledger.announce(terms));
+        ledger.enact(terms);
+        _unbond(_scorer(3));
+        vm.assertEq(registry.bondedAt(1), 1);
+        (, uint40 until) = registry.bondOf(_scorer(3));
+        vm.assertEq(until, vm.getBlockTimestamp() + UNBONDING);
+    }
+
+    function test_amounts() public view {
+        vm.assertEq(registry.aggregatorBond(), AGGREGATOR_BOND);
+        vm.assertEq(registry.scorerBond(), SCORER_BOND);
+        vm.assertEq(registry.proofFee(), PROOF_FEE);
+    }
+
     function test_deposit_refused() public {
         vm.deal(address(this), 100 ether);
         vm.expectRevert(abi.encodeWithSelector(IBondRegistry.NotAppointed.selector, STRANGER));
@@ -172,6 +217,15 @@ contract BondsTest is BaseTest {
             vm.expectRevert(abi.encodeWithSelector(IBondRegistry.BadScorer.selector, nodes[i]));
             ledger.enact(terms);
         }
+    }
+
+    function test_terms_aBondCountsOn() public {
+        IRoundLedger.Terms memory terms = _terms(AGGREGATOR, _scorers(4));
+        vm.prank(ADMIN);
+        vm.warp(ledger.announce(terms));
+        ledger.enact(terms);
+        vm.assertEq(registry.bondedAt(1), 15);
+        _open();
     }
 
     function test_terms_unbondingDoesNotCountAgain() public {
