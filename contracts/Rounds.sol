@@ -58,7 +58,6 @@ abstract contract Rounds is Federation {
     function stateOf(uint64 round) public view returns (State state) {
         Record storage r = _records[round];
         state = _ownState(r);
-        if (state == State.None || state == State.Void) return state;
         // At most `maxPending - 1` rounds lie between a round and its ancestor.
         Record storage earlier = r;
         for (uint256 between = r.pending; between > 0; --between) {

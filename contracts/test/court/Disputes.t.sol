@@ -351,6 +351,18 @@ contract DisputesTest is CourtTest {
         _stateIs(round, IRoundLedger.State.Void);
     }
 
+    /// @dev What is over stays as it is, and nothing is told of it.
+    function test_annul_ofWhatIsOver() public {
+        _wait(WINDOW);
+        uint64 void = _void();
+        vm.startPrank(address(court));
+        vm.recordLogs();
+        ledger.annul(void);
+        ledger.annul(round);
+        vm.assertEq(vm.getRecordedLogs().length, 0);
+        _stateIs(round, IRoundLedger.State.Final);
+    }
+
     function test_childrenOfAVoidRound_areVoid() public {
         uint64 child = _openAndClose();
         uint256 id = _file();
@@ -448,5 +460,7 @@ contract RecomputationTest is CourtTest {
         vm.assertTrue(this.agrees(7, "abc", "abc", 9, 9));
         vm.assertFalse(this.agrees(7, "abc", "abd", type(uint256).max, 0));
         vm.assertFalse(this.agrees(11, abi.encode(1), abi.encode(2), type(uint256).max, 0));
+        vm.assertFalse(this.agrees(11, abi.encode(1), abi.encode(1, 2), type(uint256).max, 0));
+        vm.assertFalse(this.agrees(11, abi.encode(1, 2), abi.encode(1), type(uint256).max, 0));
     }
 }

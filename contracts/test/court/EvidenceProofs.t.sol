@@ -226,6 +226,32 @@ contract EvidenceProofsTest is CourtTest {
         _lost(STRANGER, PROOF_FEE);
     }
 
+    /// @dev What does not fit is no root of zero either.
+    function test_standardError_tooLargeToSquare_saidToBeZero() public {
+        round = _closed();
+        contributions[0].samplingError = type(uint128).max;
+        contributions[0].estimationError = type(uint128).max;
+        contributions[0].standardError = 0;
+        contributions[0].basis = Evidence.basis(contributions[0], header);
+        _tampered();
+        vm.startPrank(STRANGER);
+        court.proveWrongBasis(round, header, contributions[0], _opening(0));
+        vm.stopPrank();
+        _lost(STRANGER, PROOF_FEE);
+    }
+
+    /// @dev Where the merged model is worse than the base nobody is paid, however large the loss.
+    function test_basis_ofALoss() public {
+        round = _closed();
+        header.utilityAll = type(int256).min;
+        header.utilityEmpty = type(int256).max;
+        _tampered();
+        vm.startPrank(STRANGER);
+        court.proveWrongBasis(round, header, contributions[1], _opening(1));
+        vm.stopPrank();
+        _lost(STRANGER, PROOF_FEE);
+    }
+
     // ------------------------------------------------------------------------------------------------------ scores
 
     function test_score_tooHighForOneTooLowForAnother() public {
@@ -259,6 +285,31 @@ contract EvidenceProofsTest is CourtTest {
         court.proveWrongScore(round, header, contributions[0], _opening(0));
         vm.stopPrank();
         _lost(STRANGER, PROOF_FEE);
+    }
+
+    function test_score_nothingWhenNothingIsToBePaid() public {
+        round = _closed();
+        header.utilityAll = header.utilityEmpty;
+        header.totalBasis = 0;
+        for (uint256 i; i < NODES; ++i) {
+            contributions[i].basis = 0;
+            leafSums[i] = 0;
+        }
+        scores = "";
+        _tampered();
+        Trees.SumOpening memory opening = _opening(0);
+        _notAFault();
+        court.proveWrongScore(round, header, contributions[0], opening);
+    }
+
+    /// @dev Not even the whole is enough for a basis above the total.
+    function test_score_ofABasisJustAboveTheTotal() public {
+        round = _closed();
+        header.totalBasis = contributions[0].basis - 1;
+        scores = abi.encodePacked(uint24(SCORES));
+        _tampered();
+        court.proveWrongScore(round, header, contributions[0], _opening(0));
+        _lost(_owner(0), AGGREGATOR_BOND / 2);
     }
 
     function test_score_withoutALeaf() public {
@@ -298,6 +349,18 @@ contract EvidenceProofsTest is CourtTest {
         _wrongTotal(0);
     }
 
+    /// @dev A sum that appears between the leaves and the root is found on the way.
+    function test_total_notOfTheSumsBelow() public {
+        round = _closed();
+        Trees.SumOpening memory opening = _opening(0);
+        opening.sums[1] += 7;
+        (header.roots[7], header.totalBasis,) = Trees.sumRoot(_contributionLeaf(0), 0, opening);
+        _proposeOutcome(round);
+        vm.prank(STRANGER);
+        court.proveWrongTotal(round, header, contributions[0], opening);
+        _lost(STRANGER, PROOF_FEE);
+    }
+
     function test_total_notOfTheLeaves() public {
         round = _closed();
         leafSums[1] += 7;
@@ -315,17 +378,5 @@ contract EvidenceProofsTest is CourtTest {
         }
         _hang();
         _wrongTotal(0);
-    }
-
-    function test_total_innerNodeThatLies() public {
-        round = _closed();
-        (, Trees.SumOpening memory opening) = _sumTree(0);
-        opening.sums[5] += 9; // what the fifth node on the way claims, and nothing below it has
-        header.totalBasis += 9;
-        (header.roots[7],,) = Trees.sumRoot(_contributionLeaf(0), 0, opening);
-        _proposeOutcome(round);
-        vm.prank(STRANGER);
-        court.proveWrongTotal(round, header, contributions[0], opening);
-        _lost(STRANGER, PROOF_FEE);
     }
 }
