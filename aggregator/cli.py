@@ -136,7 +136,7 @@ def serve(
     directory: Directory,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    rpc_url: Annotated[str | None, typer.Option(help="Node of the chain.")] = None,
+    rpc_url: Annotated[str | None, typer.Option(help="Nodes of the chain, separated by commas.")] = None,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
@@ -147,6 +147,7 @@ def serve(
     Example: fairshare aggregator serve ./federation --port 8700
     """
     import sys
+    from contextlib import ExitStack
 
     from aggregator.home import AggregatorHome
     from aggregator.service.server import run
@@ -158,11 +159,15 @@ def serve(
     home.deployment(settings.chain_id)
     passphrase = read_passphrase(f"the keys in {directory / 'keys'}", passphrase_file)
 
-    def announce(url: str) -> None:
-        emit({"url": url}, as_json, lambda: print(f"serving at {url} (API: {url}/docs); Ctrl-C stops it"))
-        sys.stdout.flush()
+    with ExitStack() as starting:
+        starting.enter_context(working("checking the contracts, unlocking the keys", quiet=as_json))
 
-    run(home, settings, passphrase, announce)
+        def announce(url: str) -> None:
+            starting.close()
+            emit({"url": url}, as_json, lambda: print(f"serving at {url} (API: {url}/docs); Ctrl-C stops it"))
+            sys.stdout.flush()
+
+        run(home, settings, passphrase, announce)
 
 
 @app.command()

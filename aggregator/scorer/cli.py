@@ -33,7 +33,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 PassphraseFile = Annotated[
     Path | None, typer.Option(help="File with the keystore's passphrase; else FAIRSHARE_PASSPHRASE_FILE, or a prompt.")
 ]
-RpcUrl = Annotated[str | None, typer.Option(envvar="FAIRSHARE_RPC_URL", help="Node of the chain; default: the local chain.")]
+RpcUrl = Annotated[
+    str | None,
+    typer.Option(envvar="FAIRSHARE_RPC_URL", help="Nodes of the chain, separated by commas; default: the local chain."),
+]
 ChainId = Annotated[int | None, typer.Option(min=1, help="Id that the chain must have; default: the local chain's.")]
 Ledger = Annotated[str | None, typer.Option(metavar="ADDRESS", help="The federation's RoundLedger.")]
 
@@ -181,14 +184,18 @@ def serve(
     home = ScorerHome(directory)
     wished = {key: value for key, value in {"port": port, "host": host}.items() if value is not None}
     settings = home.settings().model_copy(update=wished)
-    account = Wallet.open(home.key).unlock(read_passphrase(f"the key {home.key}", passphrase_file))
+    wallet, passphrase = Wallet.open(home.key), read_passphrase(f"the key {home.key}", passphrase_file)
+    with ExitStack() as starting:
+        starting.enter_context(working("unlocking the key, checking the contracts", as_json))
 
-    def announce(url: str) -> None:
-        emit({"url": url}, as_json, lambda: print(f"scorer {account.address} serving at {url}; Ctrl-C stops it"))
-        sys.stdout.flush()
+        def announce(url: str) -> None:
+            starting.close()
+            emit({"url": url}, as_json, lambda: print(f"scorer {wallet.address} serving at {url}; Ctrl-C stops it"))
+            sys.stdout.flush()
 
-    with gather(home, settings, settings.mirrors, home.blobs_directory, account) as gathering:
-        run(gathering, announce)
+        account = wallet.unlock(passphrase)
+        with gather(home, settings, settings.mirrors, home.blobs_directory, account) as gathering:
+            run(gathering, announce)
 
 
 @app.command()
@@ -202,7 +209,10 @@ def propose(
     """
     from aggregator.scorer.proposing import propose as proposed
 
-    with _gathering(home, sources, None, None, None, passphrase_file) as gathering:
+    with (
+        _gathering(home, sources, None, None, None, passphrase_file) as gathering,
+        working(f"gathering signatures, and proposing round {number}", as_json),
+    ):
         mined = proposed(gathering, number)
     result = {"round": number, "block": mined.block, "gas": mined.gas_used}
     emit(result, as_json, lambda: print(f"round {number} is proposed (block {mined.block}, gas {mined.gas_used})"))
@@ -222,7 +232,10 @@ def prove(
     from aggregator.scorer.court import faults_of
     from aggregator.scorer.court import prove as proved
 
-    with _gathering(home, sources, None, None, None, passphrase_file) as gathering:
+    with (
+        _gathering(home, sources, None, None, None, passphrase_file) as gathering,
+        working(f"looking for faults in round {number}", as_json),
+    ):
         faults = faults_of(gathering, number)
         judged = proved(gathering, faults[0]) if faults else None
     listed = [{"fault": fault.name, "sentence": fault.sentence} for fault in faults]
@@ -263,8 +276,9 @@ def dispute(
     with _gathering(home, sources, None, None, None, passphrase_file) as gathering:
         with working(f"replaying round {number}", as_json):
             kind, position = disputed_leaf(gathering, number, leaf)
-        bond = Disputes(gathering.ledger).bond()
-        mined = disputed(gathering, number, kind, position, bond)
+        with working("filing the dispute, and waiting until it is mined", as_json):
+            bond = Disputes(gathering.ledger).bond()
+            mined = disputed(gathering, number, kind, position, bond)
     named = f"{kind.name.lower()}/{position}"
     result = {"round": number, "leaf": named, "bond": str(bond), "block": mined.block}
     emit(result, as_json, lambda: print(f"disputed {named} of round {number} with a bond of {show_amount(bond)} coin"))

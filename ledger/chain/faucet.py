@@ -19,8 +19,8 @@ from web3.types import TxParams, Wei
 from ledger.chain.engine import Engine
 from ledger.chain.methods import CLIENT_VERSION
 from ledger.chain.wire import Word
+from ledger.connection import provider_at
 from ledger.errors import FaucetUnreadable, NotLocalChain, TransactionRefused
-from ledger.provider import ChainProvider
 
 _ATTEMPTS = 20
 
@@ -74,7 +74,7 @@ def fund(url: str, faucet: Path, address: str, amount: int) -> str:
         TransactionRefused: the faucet is empty.
     """
     file = FaucetFile.read(faucet)
-    web3 = Web3(ChainProvider(url))
+    web3 = Web3(provider_at(url, file.chain_id))
     _check_chain(web3, file, url)
     return _send(web3, file, address, amount)
 

@@ -49,6 +49,12 @@ def test_every_option_says_what_it_is_for(name: str) -> None:
         assert given.name == "help" or (given.help or "").endswith("."), (name, given.name)
 
 
+def test_wherever_a_node_of_the_chain_is_named_several_may_be() -> None:
+    told = {name: given.help for name in COMMANDS for given in COMMANDS[name].params if "--rpc-url" in given.opts}
+    assert len(told) >= 8
+    assert [name for name, text in told.items() if "Nodes of the chain, separated by commas" not in text] == []
+
+
 def test_every_exit_code_is_in_a_range_that_help_tells() -> None:
     told = RUN.invoke(app, ["--help"]).stdout
     ranges = []

@@ -57,6 +57,12 @@ def test_a_chain_that_is_not_local_is_refused(server: ChainServer, faucet: Path,
         fund(server.url, faucet, Account.create().address, COIN)
 
 
+def test_of_several_nodes_one_that_answers_is_enough(server: ChainServer, faucet: Path, user: User) -> None:
+    somebody = Account.create().address
+    fund(f"http://127.0.0.1:1,{server.url}", faucet, somebody, COIN)
+    assert user.web3.eth.get_balance(somebody) == COIN
+
+
 def test_a_chain_that_is_down_is_named(faucet: Path) -> None:
     with pytest.raises(ChainUnavailable, match=r"no chain answers at http://127\.0\.0\.1:1 "):
         fund("http://127.0.0.1:1", faucet, Account.create().address, COIN)
