@@ -1,6 +1,7 @@
 """Measure everything, print the table, write bench/out/contributions.json and the plot bench/out/contributions.svg."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,8 +15,6 @@ from bench.report import Goal, Row, publish, row
 from protocol.files import write_durably
 
 SEEDS = (0,) if QUICK else (0, 1, 2)
-DESIGNS = 2
-"""Design seeds on each round."""
 VERSION = source_hash("bench/contributions", "aggregator/evaluation/contributions", "learning")
 
 
@@ -31,28 +30,32 @@ class Case(NamedTuple):
 
 CASES = (
     Case(MLP10, {34: 0.01, 64: 0.003, 104: None}, (34, 64, 104, 204, 404, 804), 34),
-    Case(CNN10._replace(samples=500) if QUICK else CNN10, {34: None, 64: 0.005, 104: None}, (34, 64, 104, 204, 404, 804), 64),
+    Case(CNN10._replace(samples=300) if QUICK else CNN10, {34: None, 64: 0.005, 104: None}, (34, 64, 104, 204, 404, 804), 64),
     *([] if QUICK else [Case(MLP16, {65: 0.005, 117: None}, (65, 117, 304, 1004, 3004), 65)]),
-    Case(MLP100, {300: 0.005, 600: None}, (300, 600) if QUICK else (300, 600, 1200, 2400), 300),
+    Case(MLP100, {300: 0.005, 600: None}, (300, 600, 1200, 2700), 300),
 )
 
 
 def main() -> None:
-    """Run what has not been run yet, and report on all of it."""
+    """Run what has not been run yet, one seed after the other, and report after each on all that there is."""
+    for count in range(1, len(SEEDS) + 1):
+        _report(SEEDS[:count])
+
+
+def _report(seeds: tuple[int, ...]) -> None:
     rows: list[Row] = []
     panels: list[dict[str, Any]] = []
     for case in CASES:
-        found = [_piece(f"{case.setting.name} seed={seed}", lambda case=case, seed=seed: _measure(case, seed)) for seed in SEEDS]
         for metric in METRICS:
-            mean = _mean_curves([one["metrics"][metric]["curves"] for one in found])
+            found = [_piece(f"{case.setting.name} {metric} seed={seed}", partial(_measure, case, seed, metric)) for seed in seeds]
+            mean = _mean_curves([one["curves"] for one in found])
             panels.append({"case": case.setting.name, "metric": metric, "curves": mean})
-            rows += (
-                _accuracy(case, metric, found, mean) + _equal_error(case, metric, found, mean) + _calibration(case, metric, found)
-            )
-    rows += _splits()
+            rows += _accuracy(case, metric, found, mean) + _equal_error(case, metric, found, mean)
+            rows += _calibration(case, metric, found)
+    rows += _splits(seeds)
     if not QUICK:
         for name, setting in large.SETTINGS.items():
-            rows += _large(setting, [_piece(f"{name} seed={seed}", lambda n=name, s=seed: large.measure(n, s)) for seed in SEEDS])
+            rows += _large(setting, [_piece(f"{name} seed={seed}", partial(large.measure, name, seed)) for seed in seeds])
     rows += [Row(**one) for one in _piece("speed", lambda: [one.__dict__ for one in speed.rows(3 if QUICK else 7, QUICK)])]
     publish("contributions", rows)
     told = report.OUT / "contributions-curves.json"
@@ -64,9 +67,9 @@ def _piece(name: str, measure: Any) -> Any:
     return piece(f"contributions {'quick ' if QUICK else ''}{name}", VERSION, measure)
 
 
-def _measure(case: Case, seed: int) -> Any:
-    reference = 4_000 if QUICK else curves.REFERENCE
-    return curves.measure(case.setting, seed, tuple(case.goals), case.peers, DESIGNS, reference)
+def _measure(case: Case, seed: int, metric: str) -> Any:
+    effort = curves.QUICK if QUICK else curves.FULL
+    return curves.measure(case.setting, seed, metric, tuple(case.goals), case.peers, effort)
 
 
 def _mean_curves(runs: list[dict[str, list[list[float]]]]) -> dict[str, list[list[float]]]:
@@ -80,24 +83,18 @@ def _mean_curves(runs: list[dict[str, list[list[float]]]]) -> dict[str, list[lis
 
 
 def _accuracy(case: Case, metric: str, found: list[Any], mean: dict[str, list[list[float]]]) -> list[Row]:
-    doubt = float(np.mean([one["metrics"][metric]["reference_error"] for one in found]))
+    doubt = float(np.mean([one["reference_error"] for one in found]))
     rows = []
-    for (evaluations, error), (budget, goal) in zip(mean["fairshare"], sorted(case.goals.items()), strict=True):
-        best, theirs = min(
-            ((name, _at(curve, evaluations)) for name, curve in mean.items() if _is_peer(name)), key=lambda x: x[1]
-        )
+    for k, (budget, goal) in enumerate(sorted(case.goals.items())):
+        evaluations, error = mean["fairshare"][k]
+        theirs, best = min((_at(curve, evaluations), name) for name, curve in mean.items() if _is_peer(name))
         name = f"relative L2 error at {budget} evaluations, {metric}"
-        rows.append(
-            row(
-                case.setting.name,
-                name,
-                100 * error,
-                "%",
-                Goal(at_most=100 * goal) if goal else None,
-                f"best: {best}",
-                100 * theirs,
+        rows.append(row(case.setting.name, name, 100 * error, "%", None, f"best: {best}", 100 * theirs))
+        if goal:
+            worst = max(one["curves"]["fairshare"][k][1] for one in found)
+            rows.append(
+                row(case.setting.name, f"{name}, worst of {len(found)} seeds", 100 * worst, "%", Goal(at_most=100 * goal))
             )
-        )
     if doubt:
         rows.append(row(case.setting.name, f"relative error of the reference itself, {metric}", 100 * doubt, "%"))
     if stopped := mean.get("GTG-Shapley, stopped by itself"):
@@ -120,7 +117,7 @@ def _equal_error(case: Case, metric: str, found: list[Any], mean: dict[str, list
     own, error = next((used, error) for used, error in mean["fairshare"] if used >= case.equal * 0.9)
     library = {name: curves.needed(curve, error) for name, curve in mean.items() if name.startswith("pyDVL")}
     best = min(library, key=lambda name: (not library[name][1], library[name][0]))
-    cpu = float(np.mean([one["metrics"][metric]["cpu"][sorted(case.goals).index(case.equal)][1] for one in found]))
+    cpu = float(np.mean([one["cpu"][sorted(case.goals).index(case.equal)][1] for one in found]))
     plain = float(np.mean([one["plain_cpu"] for one in found]))
     rows = []
     others = {name: curves.needed(mean[name], error) for name in ("GTG-Shapley", "KernelSHAP", "Leverage SHAP")}
@@ -135,18 +132,18 @@ def _equal_error(case: Case, metric: str, found: list[Any], mean: dict[str, list
 
 
 def _calibration(case: Case, metric: str, found: list[Any]) -> list[Row]:
-    deviations = [one for run in found for one in run["metrics"][metric]["z_sampling"]]
+    deviations = [one for run in found for one in run["z_sampling"]]
     z = float(np.sqrt(np.mean(np.square(deviations))))
-    estimation = float(np.sqrt(np.mean([run["metrics"][metric]["z_estimation"] ** 2 for run in found])))
+    estimation = float(np.sqrt(np.mean([run["z_estimation"] ** 2 for run in found])))
     return [
         row(case.setting.name, f"sampling errors against disjoint samples, z-rms, {metric}", z, "", Goal(0.7, 1.3)),
         row(case.setting.name, f"estimation errors against the truth, z-rms, {metric}", estimation, ""),
     ]
 
 
-def _splits() -> list[Row]:
+def _splits(seeds: tuple[int, ...]) -> list[Row]:
     setting = MLP10._replace(samples=500) if QUICK else MLP10
-    found = [_piece(f"split seed={seed}", lambda seed=seed: laws.measure(setting, seed, 1 if QUICK else 3)) for seed in SEEDS]
+    found = [_piece(f"split seed={seed}", partial(laws.measure, setting, seed, 1 if QUICK else 3)) for seed in seeds]
     label = "largest change of a node's total by splitting into 2 or 3"
     return [
         row(setting.name, f"{label}, {metric}", 100 * max(one for run in found for one in run[metric]), "%", Goal(at_most=2))

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,50 +15,61 @@ from bench.contributions.oracle import PlainLoop, enumerate_plainly, exact_shapl
 from bench.contributions.published import (
     Counted,
     Found,
+    Utilities,
     antithetic_permutations,
     gtg_shapley,
     kernel_shap,
     leverage_shap,
     permutations,
 )
-from bench.contributions.rounds import METRICS, Played, Setting, play
+from bench.contributions.rounds import Played, Setting, play
 from bench.peers import peer
 from bench.timing import cpu_seconds
 from learning.evaluator import SCORE_UNIT
 
-Utilities = Callable[[Sequence[int]], Sequence[float]]
 Vector = NDArray[np.float64]
 
 ENUMERATED = 16
 """Up to so many players the truth is exact."""
 
-REFERENCE = 16_000
-"""Evaluations of a reference where the truth cannot be enumerated: two halves of them, drawn independently, are averaged."""
+
+class Effort(NamedTuple):
+    """How often and how long is measured: design seeds of each estimator, splits of the images, evaluations of a reference."""
+
+    repeats: int
+    splits: int
+    reference: int
+
+
+FULL = Effort(repeats=2, splits=6, reference=16_000)
+"""A reference's evaluations are two halves, drawn independently, whose mean it is."""
+
+QUICK = Effort(repeats=1, splits=4, reference=4_000)
+
 
 # 10^-3 of the metric's own unit; a log-likelihood clipped at 8 nats is divided by 8 to lie in [0, 1].
 _GTG_THRESHOLD = {"log-likelihood": 1e-3 / 8, "soft accuracy": 1e-3}
 
 
-def measure(setting: Setting, seed: int, own: Sequence[int], peers: Sequence[int], repeats: int, reference: int) -> Any:
-    """All figures of one round, ready for JSON: by metric, `curves` of [evaluations, relative error] by estimator, and others.
+def measure(setting: Setting, seed: int, metric: str, own: Sequence[int], peers: Sequence[int], effort: Effort) -> Any:
+    """All figures of one round under one metric, ready for JSON: `curves` of [evaluations, relative error], and others.
 
-    `own` and `peers` are the budgets of distinct evaluations, `repeats` the number of design seeds of each.
+    `own` and `peers` are the budgets of distinct evaluations.
     """
     played = play(setting, seed)
     loop = PlainLoop(played)
     some = np.random.RandomState(seed).randint(0, 1 << min(setting.nodes, 30), 16).tolist()
-    plain = cpu_seconds(lambda: [loop.utility(one, "log-likelihood") for one in some]) / len(some)
-    tables = enumerate_plainly(played) if setting.nodes <= ENUMERATED else None
-    found: dict[str, Any] = {"plain_cpu": plain, "metrics": {}}
-    for metric in METRICS:
-        utilities = _looked_up(tables[metric]) if tables else _evaluated(played, metric)
-        truth, doubt = (exact_shapley(tables[metric]), 0.0) if tables else _reference(utilities, setting.nodes, reference, seed)
-        figures = _ours(played, metric, truth, own, repeats)
-        figures["curves"] |= _theirs(utilities, metric, truth, peers, repeats)
-        figures["reference_error"] = doubt
-        found["metrics"][metric] = figures
-        print(f"  {setting.name}, seed {seed}, {metric}: {figures['curves']['fairshare']}", flush=True)
-    return found
+    plain = cpu_seconds(lambda: [loop.utility(one, metric) for one in some]) / len(some)
+    if setting.nodes <= ENUMERATED:
+        table = enumerate_plainly(played, metric)
+        utilities, truth, doubt = Utilities(lambda coalitions: table[list(coalitions)].tolist()), exact_shapley(table), 0.0
+    else:
+        utilities = Utilities(_evaluated(played, metric))
+        truth, doubt = _reference(utilities, setting.nodes, effort.reference, seed)
+    figures = _ours(played, metric, truth, own, effort)
+    figures["curves"] |= _theirs(utilities, metric, truth, peers, effort.repeats if setting.nodes <= ENUMERATED else 1)
+    print(f"  {setting.name}, seed {seed}, {metric}: {figures['curves']['fairshare']}", flush=True)
+    return figures | {"plain_cpu": plain, "reference_error": doubt}
 
 
 def per_sample(estimate: Estimate, numerators: Sequence[int], samples: int) -> Vector:
@@ -71,11 +82,11 @@ def design_seed(number: int) -> bytes:
     return hashlib.sha256(f"bench {number}".encode()).digest()
 
 
-def _ours(played: Played, metric: str, truth: Vector, budgets: Sequence[int], repeats: int) -> dict[str, Any]:
+def _ours(played: Played, metric: str, truth: Vector, budgets: Sequence[int], effort: Effort) -> dict[str, Any]:
     curve, fallback, cpu, surprise = [], [], [], []
     samples = len(played.evaluation)
     for budget in budgets:
-        for repeat in range(repeats):
+        for repeat in range(effort.repeats):
             estimates: list[Estimate] = []
 
             def once(budget: int = budget, repeat: int = repeat, into: list[Estimate] = estimates) -> None:
@@ -98,14 +109,14 @@ def _ours(played: Played, metric: str, truth: Vector, budgets: Sequence[int], re
         "curves": {"fairshare": _mean(curve), "fairshare, fallback": _mean(fallback)},
         "cpu": _mean(cpu),
         "z_estimation": float(np.sqrt(np.mean(surprise))) if surprise else 0.0,
-        "z_sampling": _z(played, metric, budgets[-1]),
+        "z_sampling": [one for split in range(effort.splits) for one in _z(played, metric, budgets[0], split)],
     }
 
 
-def _z(played: Played, metric: str, budget: int) -> list[float]:
+def _z(played: Played, metric: str, budget: int, split: int) -> list[float]:
     """Deviation of each contribution from that on disjoint samples, in standard errors of the difference."""
     sides = []
-    for data in (played.evaluation, played.disjoint):
+    for data in played.split(split):
         estimate = krige(played.game(metric, data), budget, design_seed(0))
         assert isinstance(estimate, Estimate)
         sides.append(
@@ -167,11 +178,7 @@ def _reference(utilities: Utilities, players: int, evaluations: int, seed: int) 
     return mean, float(np.linalg.norm(one - other) / 2 / np.linalg.norm(mean))
 
 
-def _looked_up(table: Vector) -> Utilities:
-    return lambda coalitions: table[list(coalitions)].tolist()
-
-
-def _evaluated(played: Played, metric: str) -> Utilities:
+def _evaluated(played: Played, metric: str) -> Callable[[Sequence[int]], Sequence[float]]:
     game, samples = played.game(metric), len(played.evaluation)
     return lambda coalitions: [worth.utility / (SCORE_UNIT * samples) for worth in game.play(coalitions)]
 

@@ -14,7 +14,7 @@ from aggregator.evaluation.contributions.game import HERE, Resources
 from aggregator.evaluation.contributions.method import first_design
 from bench.contributions.curves import design_seed, per_sample
 from bench.contributions.oracle import PlainLoop, relative_error
-from bench.contributions.published import Counted, leverage_shap
+from bench.contributions.published import Counted, Utilities, leverage_shap
 from bench.contributions.rounds import MLP200, WIDE20, play
 from bench.timing import cpu_seconds
 from learning.evaluator import SCORE_UNIT
@@ -50,12 +50,9 @@ def _figures(name: str, seed: int) -> dict[str, float]:
     grown = _peak() - before
     samples, game = len(played.evaluation), played.game(_METRIC)
     half = _REFERENCE[name] // 2
+    utilities = Utilities(lambda coalitions: [worth.utility / (SCORE_UNIT * samples) for worth in game.play(coalitions)])
     halves = []
     for k in (0, 1):
-
-        def utilities(coalitions: Any) -> list[float]:
-            return [worth.utility / (SCORE_UNIT * samples) for worth in game.play(coalitions)]
-
         halves.append(leverage_shap(Counted(utilities, setting.nodes, half), np.random.RandomState(k), half).values)
     truth = (halves[0] + halves[1]) / 2
     (estimate,) = found

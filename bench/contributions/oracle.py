@@ -40,15 +40,10 @@ class PlainLoop:
         return float(METRICS[metric](self.outputs(coalition), self._targets).double().mean())
 
 
-def enumerate_plainly(played: Played) -> dict[str, NDArray[np.float64]]:
-    """The utility of every coalition under every metric, by mask: shape (2^players,) each."""
-    loop, targets = PlainLoop(played), played.evaluation.targets
-    table = {metric: np.empty(1 << len(played.updates)) for metric in METRICS}
-    for coalition in range(1 << len(played.updates)):
-        outputs = loop.outputs(coalition).double()
-        for metric, score in METRICS.items():
-            table[metric][coalition] = float(score(outputs, targets).mean())
-    return table
+def enumerate_plainly(played: Played, metric: str) -> NDArray[np.float64]:
+    """The utility of every coalition, by mask: shape (2^players,)."""
+    loop = PlainLoop(played)
+    return np.array([loop.utility(coalition, metric) for coalition in range(1 << len(played.updates))])
 
 
 def exact_shapley(utilities: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,14 +11,26 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 
 
+class Utilities:
+    """A utility function that remembers, for all estimators of a benchmark; who has evaluated what is counted by `Counted`."""
+
+    def __init__(self, function: Callable[[Sequence[int]], Sequence[float]]) -> None:
+        self._function = function
+        self._known: dict[int, float] = {}
+
+    def __call__(self, coalitions: Sequence[int]) -> list[float]:
+        """U of every coalition of the list; the new ones are evaluated together, which is faster."""
+        new = [one for one in dict.fromkeys(coalitions) if one not in self._known]
+        if new:
+            self._known.update(zip(new, self._function(new), strict=True))
+        return [self._known[one] for one in coalitions]
+
+
 class Counted:
-    """A utility function that remembers; `evaluations` counts distinct coalitions, the empty and the full one among them.
+    """`utilities` with a budget; `evaluations` counts distinct coalitions, the empty and the full one among them."""
 
-    `utilities` gives the utility of every coalition of a list.
-    """
-
-    def __init__(self, utilities: Callable[[Sequence[int]], Sequence[float]], players: int, budget: int) -> None:
-        self._utilities, self._budget, self.players = utilities, budget, players
+    def __init__(self, utilities: Utilities, players: int, budget: int) -> None:
+        self.utilities, self._budget, self.players = utilities, budget, players
         self._known: dict[int, float] = {}
         self.evaluate([0, (1 << players) - 1])
         self.empty, self.full = self._known[0], self._known[(1 << players) - 1]
@@ -34,7 +46,7 @@ class Counted:
         if len(self._known) + len(new) > self._budget:
             raise Spent
         if new:
-            self._known.update(zip(new, self._utilities(new), strict=True))
+            self._known.update(zip(new, self.utilities(new), strict=True))
 
     def __call__(self, coalition: int) -> float:
         """U(S). Raises `Spent` as `evaluate` does."""
@@ -97,6 +109,7 @@ def _mean_marginals(utility: Counted, orders: Iterator[NDArray[np.int64]], thres
     most = 20 * (1 << min(players, 12))  # every coalition is known by then, or the budget is spent
     for order in orders:
         marginals, coalition, before = np.zeros(players), 0, utility.empty
+        utility.utilities(np.bitwise_or.accumulate([1 << player for player in order.tolist()]).tolist())  # counted when used
         try:
             for player in order.tolist():
                 coalition |= 1 << player

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -83,14 +84,23 @@ WIDE20 = Setting("n=20, 10 M parameters", FashionMnistWide(), 20, 4_000, 1, 1, 2
 
 @dataclass(frozen=True)
 class Played:
-    """A round to be measured: `updates` of the nodes on `base`, their sample counts, data to evaluate on and other such data."""
+    """A round to be measured: `updates` of the nodes on `base`, their sample counts, and the images nobody trained on."""
 
     setting: Setting
     base: Parameters
     updates: tuple[Parameters, ...]
     samples: tuple[int, ...]
-    evaluation: Data
-    disjoint: Data
+    pool: Data
+
+    @cached_property
+    def evaluation(self) -> Data:
+        """What the round is evaluated on."""
+        return self.split(0)[0]
+
+    def split(self, number: int) -> tuple[Data, Data]:
+        """Images to evaluate on, drawn at random, and all others: what a standard error speaks of."""
+        order = np.random.RandomState(number).permutation(len(self.pool))
+        return self.pool.take(order[: self.setting.samples]), self.pool.take(order[self.setting.samples :])
 
     @property
     def weights(self) -> np.ndarray:
@@ -123,5 +133,6 @@ def play(setting: Setting, seed: int) -> Played:
             base = WeightedMean(base, updates, samples).of_all()
         trained = [train(task, base, share, recipe, seed=1000 * number + node) for node, share in enumerate(shares[:-1])]
         updates = (*trained, {name: np.zeros_like(array) for name, array in base.items()})
-    evaluation = task.load("evaluation").take(np.arange(setting.samples))
-    return Played(setting, base, updates, samples, evaluation, task.load("test"))
+    parts = [task.load(source) for source in ("evaluation", "root", "test")]
+    pool = Data(torch.cat([part.features for part in parts]), torch.cat([part.targets for part in parts]))
+    return Played(setting, base, updates, samples, pool)

@@ -1,11 +1,11 @@
 """pyDVL's samplers on one of our games."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from bench.contributions.published import Found
+from bench.contributions.published import Found, Utilities
 from bench.peers import Peer
 
 SIDE = Path(__file__).parent / "pydvl_side.py"
@@ -15,7 +15,7 @@ SAMPLERS = ("Permutation", "AntitheticPermutation", "Antithetic")
 def pydvl(
     peer: Peer,
     sampler: str,
-    utilities: Callable[[Sequence[int]], Sequence[float]],
+    utilities: Utilities,
     players: int,
     budgets: Sequence[int],
     seed: int,
