@@ -166,7 +166,7 @@ def evaluate_round(
     playing = [updates[node] for node in accepted]
     game = RoundGame(inputs.task, inputs.shards, inputs.base, playing, weights, resources)
     figures = published.contributions if published else None
-    found = contribute(accepted, game, playing, weights, inputs.config.contributions.work, inputs.seed, figures)
+    found = contribute(accepted, game, inputs.config.contributions.work, inputs.seed, figures)
 
     gain = found.utility_all - found.utility_empty
     tolerance = gain_tolerance(len(inputs.shards), inputs.config.tolerance.utility)

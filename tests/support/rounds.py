@@ -147,9 +147,13 @@ def digits() -> Federation:
     return Federation(task, initial_parameters(task, 0), shards, load_data(task, "root"), source.sha256())
 
 
-@cache
 def trained(part: int, parts: int = PARTS, flipped: bool = False, seed: int = 0) -> tuple[Parameters, int]:
     """An update trained on one label-skewed share of the digits (1 … parts), and its samples."""
+    return _trained(part, parts, flipped, seed)
+
+
+@cache  # by all four, given or not: trained twice, an update may differ by rounding
+def _trained(part: int, parts: int, flipped: bool, seed: int) -> tuple[Parameters, int]:
     federation = digits()
     data = load_data(federation.task, f"{part}/{parts}")
     if flipped:

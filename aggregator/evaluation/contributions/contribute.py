@@ -8,10 +8,9 @@ from aggregator.evaluation.contributions.enumeration import shapley
 from aggregator.evaluation.contributions.estimate import SOLVE_DENOMINATOR, Estimate, Stage, standard_error
 from aggregator.evaluation.contributions.game import members
 from aggregator.evaluation.contributions.method import estimate
-from aggregator.evaluation.contributions.reduction import Reduced, active_players, alike, shared_out
+from aggregator.evaluation.contributions.reduction import Reduced, shared_out
 from aggregator.evaluation.contributions.round_game import RoundGame
 from protocol.errors import EvidenceError
-from protocol.parameters import Parameters
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -64,22 +63,20 @@ class Contributions:
 def contribute(
     nodes: Sequence[int],
     game: RoundGame,
-    updates: Sequence[Parameters],
-    weights: Sequence[int],
     work: int,
     seed: bytes,
     published: ContributionFigures | None = None,
 ) -> Contributions:
-    """Find the contributions of `nodes` (their indices, ascending), the players of `game` with these updates and weights.
+    """Find the contributions of `nodes` (their indices, ascending), the players of `game`.
 
     `work` as in the config. With `published` (of a round that is replayed), contributions follow from those figures. Raises
     `EvidenceError` if they are not for the same nodes and coalitions.
     """
-    active = active_players(updates)
+    active = game.active
     reduced = Reduced(game, active)
     found = estimate(reduced, work // game.cost, seed, published.stages if published else ())
-    # Whom nothing tells apart gets the same, whatever floats made of the sums of their coalitions.
-    twins = alike(updates, weights, active)
+    # Whom nothing tells apart gets the same, whatever a solve or the tolerance of published utilities made of it.
+    twins = [[active.index(player) for player in group] for group in game.alike if group[0] in active]
     found = replace(found, contributions=shared_out(found.contributions, twins))
     measured = _figures(nodes, game, active, found)
     used = measured if published is None else _published(published, measured)

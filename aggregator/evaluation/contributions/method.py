@@ -17,6 +17,10 @@ MOST_EVALUATIONS = 4096
 """Of more coalitions than these the kernel is not inverted; it gains nothing any more."""
 
 
+FALLBACK = 8
+"""Evaluations per player that Leverage SHAP gets at least: with fewer, its fit has hardly more equations than unknowns."""
+
+
 def first_design(players: int) -> int:
     """Evaluations of the first design: fewer do not pin the quadratic part of the game."""
     return 3 * players + 4
@@ -39,7 +43,7 @@ def estimate(game: Game, affordable: int, seed: bytes, published: Sequence[Stage
         if kriged.stages[-1].outcome is Outcome.USED:
             return kriged
         kriged = kriged.stages
-    fallback = leverage(game, limit, seed)
+    fallback = leverage(game, max(limit, FALLBACK * players), seed)
     return Estimate(
         fallback.contributions,
         fallback.denominator,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aggregator.evaluation.contributions.game import Game, Worth, members
-from protocol.parameters import Parameters
+from protocol.parameters import Parameters, model_hash
 
 
 class Reduced:
@@ -56,16 +56,23 @@ def active_players(updates: Sequence[Parameters]) -> tuple[int, ...]:
 
 def alike(updates: Sequence[Parameters], weights: Sequence[int], among: Sequence[int]) -> list[list[int]]:
     """Groups of players with byte-equal updates and equal weights, as positions in `among`; single ones are left out."""
-    groups: list[list[int]] = []
+    groups: dict[tuple[int, bytes], list[int]] = {}
     for position, player in enumerate(among):
-        for group in groups:
-            twin = among[group[0]]
-            if weights[twin] == weights[player] and _equal(updates[twin], updates[player]):
-                group.append(position)
-                break
-        else:
-            groups.append([position])
-    return [group for group in groups if len(group) > 1]
+        groups.setdefault((weights[player], model_hash(updates[player])), []).append(position)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def representative(coalition: int, groups: Sequence[Sequence[int]]) -> int:
+    """The coalition with the same model in which the first players of each group of alike ones stand for the others.
+
+    >>> bin(representative(0b1010, [[0, 1, 3]]))
+    '0b11'
+    """
+    for group in groups:
+        inside = sum(coalition >> player & 1 for player in group)
+        for rank, player in enumerate(group):
+            coalition = coalition | 1 << player if rank < inside else coalition & ~(1 << player)
+    return coalition
 
 
 def shared_out(values: Sequence[int], groups: Sequence[Sequence[int]]) -> tuple[int, ...]:
@@ -80,7 +87,3 @@ def shared_out(values: Sequence[int], groups: Sequence[Sequence[int]]) -> tuple[
         for rank, position in enumerate(group):
             even[position] = part + (rank < left)
     return tuple(even)
-
-
-def _equal(one: Parameters, other: Parameters) -> bool:
-    return all(np.array_equal(array, other[name]) for name, array in one.items())

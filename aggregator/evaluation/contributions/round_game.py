@@ -18,6 +18,7 @@ from torch import Tensor
 
 from aggregator.errors import ClusterError
 from aggregator.evaluation.contributions.game import HERE, Resources, Worth, indicators
+from aggregator.evaluation.contributions.reduction import active_players, alike, representative
 from aggregator.evaluation.merge.mean import WeightedMean
 from learning.coalitions.choice import choose_evaluator
 from learning.coalitions.evaluator import CoalitionEvaluator, score_rows
@@ -109,6 +110,11 @@ class RoundGame:
         # An exact evaluator counts base and merged model as all others; a float would differ between machines.
         exact = all(evaluator.exact for evaluator in self._work.evaluators)
         self._pinned = {worth.coalition: worth for worth in (empty, full) if not (exact and worth.scorable)}
+        self.active = active_players(updates)
+        """Players who bring something; the others are null players."""
+        self.alike = alike(updates, weights, range(self.players))
+        """Groups of players whom nothing tells apart."""
+        self._of_model: dict[int, tuple[int, ...]] = {}
         self.utilities: dict[int, tuple[int, ...]] = {}
         """Of every coalition that was played, by its mask, in the order of the first time: its utility on each shard."""
         if updates:
@@ -135,9 +141,9 @@ class RoundGame:
                 if evaluated is None:
                     raise ClusterError("the executor gave fewer results than it was given blocks: nothing is taken from it")
                 worth = evaluated if worth is None else worth._replace(outputs=evaluated.outputs)
-            self.utilities[coalition] = tuple(
-                int(worth.scores[start:end].sum(dtype=np.int64)) for start, end in pairwise(self.bounds)
-            )
+            utilities = tuple(int(worth.scores[start:end].sum(dtype=np.int64)) for start, end in pairwise(self.bounds))
+            # One model, one utility: floats may have rounded it in two ways.
+            self.utilities[coalition] = self._of_model.setdefault(representative(coalition, self.alike), utilities)
             yield worth
 
     def score(self, outputs: Tensor, samples: slice) -> NDArray[np.integer] | None:
