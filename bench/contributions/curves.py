@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aggregator.evaluation.contributions.estimate import Estimate
 from aggregator.evaluation.contributions.estimators import krige, leverage
 from bench.contributions import samplers
-from bench.contributions.oracle import PlainLoop, enumerate_plainly, exact_shapley, relative_error
+from bench.contributions.oracle import PlainLoop, enumerate_utilities, exact_shapley, relative_error
 from bench.contributions.published import (
     Counted,
     Found,
@@ -41,10 +41,10 @@ class Effort(NamedTuple):
     reference: int
 
 
-FULL = Effort(repeats=2, splits=6, reference=16_000)
+FULL = Effort(repeats=2, splits=3, reference=16_000)
 """A reference's evaluations are two halves, drawn independently, whose mean it is."""
 
-QUICK = Effort(repeats=1, splits=4, reference=4_000)
+QUICK = Effort(repeats=1, splits=1, reference=4_000)
 
 
 # 10^-3 of the metric's own unit; a log-likelihood clipped at 8 nats is divided by 8 to lie in [0, 1].
@@ -61,7 +61,7 @@ def measure(setting: Setting, seed: int, metric: str, own: Sequence[int], peers:
     some = np.random.RandomState(seed).randint(0, 1 << min(setting.nodes, 30), 16).tolist()
     plain = cpu_seconds(lambda: [loop.utility(one, metric) for one in some]) / len(some)
     if setting.nodes <= ENUMERATED:
-        table = enumerate_plainly(played, metric)
+        table = enumerate_utilities(played, metric)
         utilities, truth, doubt = Utilities(lambda coalitions: table[list(coalitions)].tolist()), exact_shapley(table), 0.0
     else:
         utilities = Utilities(_evaluated(played, metric))

@@ -189,5 +189,5 @@ class RoundGame:
 
     def _blocks(self, coalitions: Sequence[int], outputs: bool) -> Iterator[Block]:
         # Cut by what a result takes, never by who will work on it: so all executors do the same sums.
-        size = max(1, min(_BLOCK // 16 if outputs else _BLOCK, self._resources.memory // (64 * self.samples)))
+        size = max(1, min(_BLOCK // 4 if outputs else _BLOCK, self._resources.memory // (64 * self.samples)))
         return (Block(tuple(coalitions[at : at + size]), outputs) for at in range(0, len(coalitions), size))
