@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
-import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
 import {Evidence} from "../../libraries/Evidence.sol";
 import {Trees} from "../../libraries/Trees.sol";
 import {TypedData} from "../../libraries/TypedData.sol";
 import {CourtTest} from "../utils/CourtTest.sol";
+import {CumulativeRoot, MintLoop} from "./Rivals.sol";
 
 interface GasVm {
     struct Gas {
@@ -19,33 +18,6 @@ interface GasVm {
     }
 
     function lastCallGas() external view returns (Gas memory gas);
-}
-
-/// @notice The rival that pays every node in the round's own transaction.
-contract MintLoop is ERC20("Loop", "LOOP") {
-    function settle(address[] calldata nodes, uint256[] calldata amounts) external {
-        for (uint256 i; i < nodes.length; ++i) {
-            _mint(nodes[i], amounts[i]);
-        }
-    }
-}
-
-/// @notice The rival that stores a root of cumulative earnings and has every claim prove its part.
-contract CumulativeRoot is ERC20("Root", "ROOT") {
-    bytes32 public root;
-    mapping(address account => uint256) public claimed;
-
-    function settle(bytes32 root_) external {
-        root = root_;
-    }
-
-    function claim(address account, uint256 cumulative, bytes32[] calldata proof) external {
-        bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(account, cumulative))));
-        require(MerkleProof.verifyCalldata(proof, root, leaf));
-        uint256 amount = cumulative - claimed[account];
-        claimed[account] = cumulative;
-        _mint(account, amount);
-    }
 }
 
 /// @notice What every step of a round costs. Run with `--isolate`, so that each call is a transaction of its own and costs
@@ -99,6 +71,7 @@ contract GasTest is CourtTest {
         bytes memory signed = _signUpdate(update);
         ledger.commit(update, signed);
         _measured("commit", nodes);
+        _proofsOfAnotherTree(round, nodes);
         vm.warp(vm.getBlockTimestamp() + COMMIT_TIME);
         (updateRoot,) = _tree(updates, 0, 13);
         vm.prank(_aggregator());
@@ -109,6 +82,7 @@ contract GasTest is CourtTest {
         _proofsOfTheUpdateTree(round, nodes);
         _honestOutcome(round);
         scores = vector;
+        _proofsOfOtherEvidence(round, nodes);
         uint256 snapshot = vm.snapshotState();
         ledger.seal(round);
         _measured("seal", nodes);
@@ -167,28 +141,94 @@ contract GasTest is CourtTest {
         vm.revertToState(snapshot);
     }
 
+    /// @dev Rounds that are closed over something else than the nodes signed.
+    function _proofsOfAnotherTree(uint64 round, uint256 nodes) private {
+        uint256 snapshot = vm.snapshotState();
+        updates[1] = 0;
+        _closeOverUpdates(round);
+        court.proveMissingCommit(round, 1, 0, _siblings(1), closeHash);
+        _measured("proveMissingCommit", nodes);
+        vm.revertToState(snapshot);
+        updates[2] = 0;
+        _closeOverUpdates(round);
+        court.proveEarlyClose(round, 2, _siblings(2), closeHash);
+        _measured("proveEarlyClose", nodes);
+        vm.revertToState(snapshot);
+        TypedData.Update memory update = _update(round, 2);
+        bytes memory forged = _sign(0xbad, TypedData.hash(update));
+        updates[2] = Trees.updateLeaf(ledger.federation(), 2, update, forged);
+        _closeOverUpdates(round);
+        court.proveForgedUpdate(round, 2, update, forged, _siblings(2), closeHash);
+        _measured("proveForgedUpdate", nodes);
+        vm.revertToState(snapshot);
+    }
+
+    /// @dev Rounds that are proposed with evidence that contradicts itself or the chain.
+    function _proofsOfOtherEvidence(uint64 round, uint256 nodes) private {
+        uint256 snapshot = vm.snapshotState();
+        header.seed = "another";
+        _proposeWith(round);
+        court.proveWrongHeader(round, header, updateRoot, closeHash);
+        _measured("proveWrongHeader", nodes);
+        vm.revertToState(snapshot);
+        contributions[0].basis += 1;
+        _hang();
+        _proposeWith(round);
+        (, Trees.SumOpening memory opening) = _sumTree(0);
+        court.proveWrongBasis(round, header, contributions[0], opening);
+        _measured("proveWrongBasis", nodes);
+        vm.revertToState(snapshot);
+        header.totalBasis += 1;
+        _proposeWith(round);
+        (, opening) = _sumTree(0);
+        court.proveWrongTotal(round, header, contributions[0], opening);
+        _measured("proveWrongTotal", nodes);
+        vm.revertToState(snapshot);
+        bytes memory utility = abi.encode(abi.encodePacked(uint8(7)), uint32(0), int256(1_000_000));
+        bytes32[] memory leaves = new bytes32[](1);
+        leaves[0] = Trees.leaf(ledger.federation(), Evidence.UTILITY, 0, utility);
+        bytes32[] memory path;
+        (header.roots[Evidence.UTILITY - 1], path) = _tree(leaves, 0, Trees.LIST_DEPTH);
+        _proposeWith(round);
+        vm.deal(STRANGER, DISPUTE_BOND);
+        vm.prank(STRANGER);
+        court.dispute{value: DISPUTE_BOND}(round, header, uint32(Evidence.UTILITY), 0, utility, path);
+        _measured("dispute", nodes);
+        vm.revertToState(snapshot);
+    }
+
     function _court(uint64 round, uint256 nodes) private {
         uint256 snapshot = vm.snapshotState();
         (, Trees.SumOpening memory opening) = _sumTree(0);
         court.proveWrongScore(round, header, contributions[0], opening);
         _measured("proveWrongScore", nodes);
         vm.revertToState(snapshot);
+        (, Trees.SumOpening memory empty) = _sumTree(NODES);
+        court.proveUnfoundedScore(round, header, uint32(NODES), empty);
+        _measured("proveUnfoundedScore", nodes);
+        vm.revertToState(snapshot);
         vm.deal(STRANGER, DISPUTE_BOND);
         vm.prank(STRANGER);
         court.disputeContribution{value: DISPUTE_BOND}(round, header, contributions[0], opening);
-        _measured("dispute", nodes);
+        _measured("disputeContribution", nodes);
         bytes memory payload = abi.encode(contributions[0]);
+        contributions[0].basis += 1;
+        bytes memory other = abi.encode(contributions[0]);
         address scorer = vm.addr(_scorerKey(0));
         vm.prank(scorer);
-        court.sealVote(0, keccak256(abi.encode(uint256(0), scorer, payload, bytes32("salt"))));
+        court.sealVote(0, keccak256(abi.encode(uint256(0), scorer, other, bytes32("salt"))));
         _measured("sealVote", nodes);
         vm.warp(vm.getBlockTimestamp() + VOTE);
         vm.prank(scorer);
-        court.revealVote(0, payload, payload, "salt");
+        court.revealVote(0, payload, other, "salt");
         _measured("revealVote", nodes);
         vm.warp(vm.getBlockTimestamp() + VOTE);
         court.decide(0);
         _measured("decide", nodes);
+        court.proveContradiction(0, scorer);
+        _measured("proveContradiction", nodes);
+        ledger.release(round);
+        _measured("release", nodes);
         vm.revertToState(snapshot);
     }
 
