@@ -17,7 +17,7 @@ LEAST = 0.98
 def main() -> None:
     """Run forge and judge its report."""
     command = ["tools/forge", "coverage", "--report", "lcov", "--report-file", str(REPORT)]
-    command += ["--no-match-path", "test/gas/*", "--no-match-coverage", "test/|node_modules"]
+    command += ["--no-match-path", "test/{gas,differential}/*", "--no-match-coverage", "test/|node_modules"]
     done = subprocess.run(command, cwd=CONTRACTS, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stdout + done.stderr)

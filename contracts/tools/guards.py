@@ -150,7 +150,7 @@ def instrument() -> list[Guard]:
 
 def passes(mutant: int) -> str | None:
     """Run the tests with one guard off, none for 0: None if they pass, or else the first that failed."""
-    command = ["tools/forge", "test", "--no-match-path", "test/gas/*", "--fail-fast"]
+    command = ["tools/forge", "test", "--no-match-path", "test/{gas,differential}/*", "--fail-fast"]
     environment = {**os.environ, **FEW, "MUTANT": str(mutant)}
     done = subprocess.run(command, cwd=COPY, env=environment, capture_output=True, text=True, check=False)
     if done.returncode == 0:
