@@ -117,9 +117,9 @@ def make_round(
     )
 
 
-def store(inputs: RoundInputs, source: TaskSource, blobs: BlobStore) -> RoundReferences:
-    """Store every blob that the round depends on; its references. The config is the unchanged one of the tests."""
-    blobs.put(inputs.bound.config_hash, CONFIG.encode())
+def store(inputs: RoundInputs, source: TaskSource, blobs: BlobStore, config_toml: str = CONFIG) -> RoundReferences:
+    """Store every blob that the round depends on; its references. `config_toml` is what the round's config was read from."""
+    blobs.put(inputs.bound.config_hash, config_toml.encode())
     write_task(source, blobs)
     write_model(inputs.base, blobs)
     for data in (*inputs.shards, inputs.root_set):

@@ -1,4 +1,7 @@
-"""An honest round replays in processes of their own, from blobs alone, whatever float arithmetic the machine offers."""
+"""An honest round replays in processes of their own, from blobs alone, whatever float arithmetic the machine offers.
+
+The round has a cohort of virtual honest nodes, whose training in floats everything that the gate measures is compared with.
+"""
 
 import os
 import pickle
@@ -14,6 +17,9 @@ from aggregator.blobs import BlobStore
 from aggregator.evaluation.evidence import build_evidence
 from aggregator.evaluation.round import evaluate_round
 from learning.source import read_task_source
+from protocol.config import parse_config
+from protocol.evidence import Kind
+from tests.support.chain import CONFIG
 from tests.support.rounds import Sent, digits_round, filled, honest, store
 
 SCRIPT = """
@@ -37,6 +43,9 @@ print(build_evidence(inputs, outcome).header.root().hex())
 """
 
 
+GATED = CONFIG.replace("virtual_nodes = 0", "virtual_nodes = 20").replace("statistics = 16", "statistics = 1024")
+"""The tolerance is the one that federations are founded with; what is used of it here is 4."""
+
 SETTINGS = {
     "one-thread": (1, 1024, {}),
     "two-threads": (2, 1024, {}),
@@ -54,10 +63,12 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     directory = tmp_path_factory.mktemp("published")
     blobs = BlobStore(directory / "blobs")
     sent = [honest(part) for part in range(1, 7)] + [Sent(filled(0)), Sent(filled(np.nan)), Sent(None)]
-    inputs = digits_round(sent, shards=2)
-    references = store(inputs, read_task_source("digits"), blobs)
+    inputs = digits_round(sent, shards=2, config=parse_config(GATED))
+    references = store(inputs, read_task_source("digits"), blobs, GATED)
     (directory / "references").write_bytes(pickle.dumps(references))
-    return directory, write_evidence(build_evidence(inputs, evaluate_round(inputs)), blobs).hex()
+    evidence = build_evidence(inputs, evaluate_round(inputs))
+    assert evidence.by_kind[Kind.STATISTICS]
+    return directory, write_evidence(evidence, blobs).hex()
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
