@@ -117,8 +117,6 @@ class RoundGame:
         self._of_model: dict[int, tuple[int, ...]] = {}
         self.utilities: dict[int, tuple[int, ...]] = {}
         """Of every coalition that was played, by its mask, in the order of the first time: its utility on each shard."""
-        if updates:
-            self._pinned[(1 << self.players) - 1] = self._merged(WeightedMean(base, updates, weights).of_all())
 
     @property
     def evaluator_number(self) -> int:
