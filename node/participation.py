@@ -121,7 +121,7 @@ class Participation:
             self.store.missed(update.round, str(refused))
             return True
         try:
-            commit_on_chain(self.ledger, self.payer, update, signature)
+            commit_on_chain(self.home.transactions, self.ledger, self.payer, update, signature)
         except (Reverted, TransactionRefused) as error:
             self.store.missed(update.round, f"{refused}; and not on chain either: {error}")
         else:

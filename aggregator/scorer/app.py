@@ -28,8 +28,9 @@ from aggregator.scorer.references import PROPOSED
 from aggregator.web import problems
 from aggregator.web.limits import JsonLimit
 from aggregator.web.problems import problem_responses
-from aggregator.web.shared import NodeIndex, RoundNumber
+from aggregator.web.shared import NodeIndex, RoundNumber, example
 from aggregator.web.uploads import announced_length, drain, read_salt, receive
+from ledger.errors import LedgerError
 from protocol.api import Health, UploadView
 from protocol.client import SALT_HEADER, SAMPLES_HEADER, UPDATE_HEADER
 from protocol.errors import SignatureError
@@ -90,11 +91,15 @@ class ScorerLibrary:
 router = APIRouter(tags=["scorer"])
 
 
-@router.get("/healthz", summary="Is the scorer up?")
+@router.get("/healthz", summary="Is the scorer up?", responses=example(Health(status="ok", version=VERSION, block=41)))
 def health(request: Request) -> Health:
     """Always 200 while it runs; `status` is "ok", or what it has trouble with."""
     trouble: str | None = request.app.state.trouble()
-    return Health(status=trouble or "ok", version=VERSION, block=request.app.state.gathering.ledger.block().number)
+    try:
+        block = request.app.state.gathering.ledger.block().number
+    except LedgerError as error:  # a probe must be answered whatever the chain does
+        trouble, block = str(error), 0
+    return Health(status=trouble or "ok", version=VERSION, block=block)
 
 
 @router.put(
@@ -110,7 +115,8 @@ def health(request: Request) -> Health:
         BlobTooLarge,
         RequestExpired,
         RequestReplayed,
-    ),
+    )
+    | example(UploadView(round=1, node=0, committed=True, revealed=True)),
 )
 async def hand_over(
     number: RoundNumber,

@@ -1,9 +1,6 @@
 """What holds for every command: help with an example within 80 columns, --json, completion, exit codes that are told."""
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -72,14 +69,3 @@ def test_every_exit_code_is_in_a_range_that_help_tells() -> None:
     )
     codes = {code for family in families for code in family.values()} | {DOCTOR_FOUND, NOT_VERIFIED}
     assert [code for code in codes if not any(code in found for found in ranges)] == []
-
-
-@pytest.mark.parametrize(
-    ("typed", "position", "offered"),
-    [("fairshare ", 1, {"demo", "node", "aggregator", "ledger"}), ("fairshare node ", 2, {"doctor", "why", "leave"})],
-)
-def test_the_shell_completes_commands(typed: str, position: int, offered: set[str]) -> None:
-    shell = {"_FAIRSHARE_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(position)}
-    call = [sys.executable, "-c", "import sys; sys.argv[0] = 'fairshare'; from fairshare.cli import main; main()"]
-    done = subprocess.run(call, env={**os.environ, **shell}, capture_output=True, text=True, check=False)
-    assert offered <= set(done.stdout.split()), done.stderr
