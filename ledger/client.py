@@ -285,6 +285,15 @@ class LedgerClient(LedgerCalls):
         found = self._ask_unless("NotANode", self._registry.functions.indexOf(Web3.to_checksum_address(owner)))
         return None if found is None else int(found)
 
+    def owed(self, account: str) -> int:
+        """What proofs and disputes left owed to an account, in wei; `collect` sends it."""
+        return int(self._ask(self._registry.functions.owed(Web3.to_checksum_address(account))))
+
+    def bond(self, account: str) -> tuple[int, int]:
+        """The bond of an aggregator or scorer in wei, and when it is free if it unbonds, else zero."""
+        amount, until = self._ask(self._registry.functions.bondOf(Web3.to_checksum_address(account)))
+        return int(amount), int(until)
+
     def minimum_stake(self) -> int:
         """The least stake to join with, in wei."""
         return int(self._ask(self._registry.functions.minimumStake()))

@@ -20,6 +20,7 @@ NodeError
 │   └── ReceiptInvalid         its receipt does not promise our update
 ├── NoSuchRound                the federation has had no round of this number
 ├── NothingToVerify            the round has no outcome
+├── NothingToProve             the round holds what was promised to this node
 ├── CommittedElsewhere         somebody else has committed with this node's key
 ├── SecondUpdate               another Update for a round was asked for than the one that was signed
 └── TooMuchData                more samples than the invitation allows
@@ -210,6 +211,14 @@ class NoSuchRound(NodeError, ValueError):
         self.number, self.last = number, last
         had = f"rounds 1 to {last}: name one of them" if last else "no round yet: wait for the first"
         super().__init__(f"there is no round {number}; the federation has had {had}")
+
+
+class NothingToProve(NodeError):
+    """The round breaks no promise to this node, or it cannot be shown."""
+
+    def __init__(self, number: int, why: str) -> None:
+        self.number, self.why = number, why
+        super().__init__(f"nothing is provable of round {number}: {why}; `fairshare node verify` says what else may be wrong")
 
 
 class NothingToVerify(NodeError):

@@ -6,11 +6,11 @@ Whatever is heavy (torch, web3) is imported by the command that needs it; claimi
 
 import typer
 
-from node.cli.acting import claim, init, join, leave, run
+from node.cli.acting import claim, init, join, leave, prove, run
 from node.cli.asking import contributions, doctor, rewards, status, verify, why
 
 app = typer.Typer(
     no_args_is_help=True, help="Take part in a federation: train on your own data, see why you got what you got, claim."
 )
-for _command in (init, doctor, join, run, status, why, contributions, rewards, verify, claim, leave):
+for _command in (init, doctor, join, run, status, why, contributions, rewards, verify, prove, claim, leave):
     app.command()(_command)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from node.cli.options import Home, Json, PassphraseFile, asking, ends_well, open_home
+from node.cli.options import Home, Json, PassphraseFile, Round, asking, ends_well, open_home
 from protocol.terminal import emit, note, plain, when, working
 
 if TYPE_CHECKING:
@@ -213,6 +213,29 @@ def leave(directory: Home, passphrase_file: PassphraseFile = None, as_json: Json
         "transaction": None if found.tx_hash is None else "0x" + found.tx_hash.hex(),
     }
     emit(result, as_json, lambda: print(sentence))
+
+
+@ends_well
+def prove(directory: Home, number: Round, passphrase_file: PassphraseFile = None, as_json: Json = False) -> None:
+    """Prove on chain that a round left out what the aggregator gave this node a receipt for. Costs gas, no bond, no waiting.
+
+    The aggregator loses its bond, half of it to the node's owner; the round becomes Void unless it is Final.
+
+    Example: fairshare node prove press-7 3
+    """
+    from ledger.wallet import Wallet
+    from node.prove import broken_promise
+    from node.prove import prove as have_judged
+    from node.verify import gather
+
+    with working("checking", quiet=as_json) as tell:
+        home, settings, ledger = open_home(directory)
+        case = gather(home, settings, ledger, number)
+        broken = broken_promise(case)
+        wallet = Wallet.open(home.owner_key)
+        mined = have_judged(case, broken, lambda: wallet.unlock(asking(tell, directory, passphrase_file)()))
+    result = {"round": number, "fault": broken.name, "sentence": broken.sentence, "block": mined.block}
+    emit(result, as_json, lambda: print(plain(f"proved: {broken.name} (block {mined.block}); {broken.sentence}")))
 
 
 def _agree(offer: "FederationOffer", before: "NodeSettings | None", accepted: bytes | None) -> None:

@@ -15,16 +15,19 @@ from ledger.records import RoundState
 from ledger.wallet import Wallet
 from node.cli import app
 from node.enrolment import enrol, home_at
+from node.errors import NothingToProve
 from node.home import NodeHome
+from node.prove import broken_promise, prove
 from node.store import RoundStore
 from node.verify import Case, check, gather
 from node.why import explain_round
-from protocol.evidence import Evidence, Kind, Leaf, subtree_roots
+from protocol.evidence import Evidence, Kind, Leaf, subtree_roots, update_leaf
 from protocol.founding import FoundingFile
 from protocol.parameters import encode_parameters
+from protocol.typed_data import Receipt
 from protocol.update import body_hash
 from tests.aggregator.service.support import Sent, Service, founded, make_update, serve, small_update, staged
-from tests.support.chain import PASSPHRASE, account
+from tests.support.chain import COIN, PASSPHRASE, account
 from tests.support.rounds import trained
 
 __all__ = ["founded"]
@@ -251,3 +254,26 @@ def test_the_command_ends_with_its_code_when_a_step_does_not_hold(paid: Paid, tm
     assert "NOT every step holds" in out
     code, out = run("verify", elsewhere, 1, "--json")
     assert (code, json.loads(out)["holds"]) == (61, False)
+
+
+def test_a_receipt_for_another_leaf_than_the_round_holds_costs_the_aggregator_its_bond(paid: Paid) -> None:
+    honest, ledger = paid.case(0), paid.service.stage.ledger
+    with pytest.raises(NothingToProve, match="holds what was promised"):
+        broken_promise(honest)
+    record = honest.record
+    assert record is not None
+    update = replace(record.update, samples=record.update.samples + 1)
+    signature = update.sign(ledger.domain, account("signer 0"))
+    leaf = update_leaf(update, signature).hash(ledger.domain.separator)
+    receipt = Receipt(1, 0, leaf).sign(ledger.domain, account("aggregator"))
+    case = replace(honest, record=replace(record, update=update, signature=signature, receipt=receipt))
+    broken = broken_promise(case)
+    assert (broken.name, "has another commitment" in broken.sentence) == ("BrokenReceipt", True)
+    assert prove(case, broken, lambda: account("owner 0")).block
+    assert ledger.owed(account("owner 0").address) == 3 * COIN // 2
+    assert ledger.round(1).state is RoundState.FINAL  # for ever, whatever is proved of it
+
+
+def test_the_command_says_that_nothing_is_provable_of_an_honest_round(paid: Paid) -> None:
+    told = CliRunner().invoke(app, ["prove", str(paid.homes[1].path), "1"], env={"FAIRSHARE_PASSPHRASE": PASSPHRASE})
+    assert (told.exit_code, "nothing is provable of round 1" in told.stderr) == (19, True)
