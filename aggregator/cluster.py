@@ -66,7 +66,7 @@ class RayExecutor:
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause or error from error
         except self._ray.exceptions.RayError as error:
-            raise ClusterError(f"the Ray cluster was lost while it evaluated: {error}") from error
+            raise ClusterError(f"the Ray cluster was lost during an evaluation ({error}); start it again") from error
         finally:
             for left in waiting:  # after an error, or when the caller wants no more
                 self._ray.cancel(left)

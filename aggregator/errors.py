@@ -117,7 +117,9 @@ class BlobTooLarge(BlobError):
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        super().__init__(f"more than {limit} bytes: the federation's config (rounds.body_bytes) allows no larger body")
+        super().__init__(
+            f"more than {limit} bytes, which rounds.body_bytes in the config allows; send what the task's model makes"
+        )
 
 
 class StorageFailed(AggregatorError):
@@ -152,7 +154,7 @@ class EvaluationFailed(RoundError):
 
     def __init__(self, round_number: int, cause: str) -> None:
         self.round, self.cause = round_number, cause
-        super().__init__(f"round {round_number} could not be evaluated: {cause}")
+        super().__init__(f"round {round_number} could not be evaluated: {cause}; read the log, it is tried again")
 
 
 class AttestationRefused(RoundError):

@@ -31,9 +31,7 @@ class Data:
         for name, tensor in (("features", self.features), ("targets", self.targets)):
             _check(name, tensor)
         if len(self.features) != len(self.targets):
-            raise DataError(
-                f"{len(self.features)} samples but {len(self.targets)} targets: every sample needs exactly one target"
-            )
+            raise DataError(f"{len(self.features)} samples but {len(self.targets)} targets: give every sample exactly one target")
 
     def __len__(self) -> int:
         return len(self.features)

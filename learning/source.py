@@ -47,7 +47,7 @@ class TaskSource:
         if paths != sorted(set(paths)):
             raise TaskSourceError("the files of a task must be in ascending order, each once: sort them by path")
         if "__init__.py" not in paths and (len(paths) != 1 or "/" in paths[0]):
-            raise TaskSourceError(f"a task is one file, or a package with an __init__.py; found {paths or 'no file'}")
+            raise TaskSourceError(f"name one file, or a package with an __init__.py, as a task; found {paths or 'no file'}")
         size = sum(len(content) for _, content in self.files)
         if size > _MAX_BYTES or len(paths) > _MAX_FILES:
             raise TaskSourceError(

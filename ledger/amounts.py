@@ -20,11 +20,11 @@ def parse_amount(text: str) -> int:
     try:
         units = Decimal(text).scaleb(DECIMALS, _EXACT)
     except ArithmeticError:
-        raise FormatError(f"{text!r} is not an amount: a positive decimal number is") from None
+        raise FormatError(f"{text!r} is not an amount: give a positive decimal number, such as 2.5") from None
     if not units.is_finite() or not 0 < units < 1 << 256:
-        raise FormatError(f"{text!r} is not a positive amount")
+        raise FormatError(f"{text!r} is not a positive amount: give one above zero")
     if units != units.to_integral_value():
-        raise FormatError(f"{text!r} has more than {DECIMALS} decimals")
+        raise FormatError(f"{text!r} has more than {DECIMALS} decimals: give fewer")
     return int(units)
 
 

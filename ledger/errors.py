@@ -124,7 +124,7 @@ class Reverted(LedgerError):
         self.data = data
         self.tx_hash = tx_hash
         shown = ", ".join(str(argument) for argument in arguments)
-        super().__init__(sentence or f"the contract refused: {name}({shown})")
+        super().__init__(sentence or f"the contract refused: {name}({shown}); see the reason codes for what to do")
 
 
 class DeploymentMismatch(LedgerError):
@@ -211,7 +211,8 @@ class FaucetUnreadable(LocalChainError):
         self.path = path
         self.reason = reason
         super().__init__(
-            f"no faucet file at {path} ({reason}); it lies beside the chain's database, written when the chain starts"
+            f"no faucet file at {path} ({reason}); it is written beside the chain's database when the chain starts: "
+            "name that directory by --chain-home"
         )
 
 

@@ -71,5 +71,7 @@ def find_place(directory: Path | None, ledger: str | None, rpc_url: str | None, 
 def read_address(text: str) -> str:
     """An address as a person writes it, checksummed. Raises `FormatError` if it is none, or its checksum is wrong."""
     if not is_address(text) or (is_checksum_formatted_address(text) and not is_checksum_address(text)):
-        raise FormatError(f"{text!r} is not an address: 0x and 40 hexadecimal digits, mixed case only with the right checksum")
+        raise FormatError(
+            f"{text!r} is not an address: give 0x and 40 hexadecimal digits, with the right checksum if in mixed case"
+        )
     return to_checksum_address(text)

@@ -13,6 +13,8 @@ ProtocolError
     └── ServiceUnreadable    something answered, but not as the API promises
 """
 
+from protocol.catalogue import REFUSALS
+
 
 class ProtocolError(Exception):
     """Base of every error raised by `protocol`."""
@@ -62,7 +64,8 @@ class ServiceRefused(ServiceError):
 
     def __init__(self, status: int, code: str, detail: str) -> None:
         self.status, self.code, self.detail = status, code, detail
-        super().__init__(f"the aggregator answered {status} {code}: {detail}")
+        told = REFUSALS.get(code)
+        super().__init__(f"the aggregator answered {status} {code}: {detail}{f'. {told.next_step}' if told else ''}")
 
 
 class ServiceUnreadable(ServiceError):

@@ -114,6 +114,6 @@ def layout_difference(tensors: Mapping[str, RawTensor], layout: tuple[TensorLayo
 
 def _check_tensor(name: str, array: NDArray[np.float32]) -> None:
     if array.dtype != np.float32:
-        raise FormatError(f"tensor {name!r} is {array.dtype}, a model holds float32 only")
+        raise FormatError(f"tensor {name!r} is {array.dtype}, a model holds float32 only: cast it with .float()")
     if name == "__metadata__":
         raise FormatError("safetensors keeps the name '__metadata__' for itself: rename this tensor of the model")

@@ -56,7 +56,7 @@ class NothingToVerify(AggregatorError):
 
     def __init__(self, round_number: int, state: str) -> None:
         self.round, self.state = round_number, state
-        super().__init__(f"round {round_number} is {state}: there is an outcome to verify from its proposal on")
+        super().__init__(f"round {round_number} is {state}: wait until it is proposed, a Void round has nothing to verify")
 
 
 class NothingToDispute(AggregatorError):

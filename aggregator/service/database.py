@@ -45,7 +45,7 @@ def open_database(url: str) -> Engine:
         engine = create_engine(url)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         # Not the URL itself: it may hold a password.
-        raise DatabaseError(f"`database` in aggregator.toml is no URL that can be used: {error}") from error
+        raise DatabaseError(f"`database` in aggregator.toml is no URL that can be used ({error}); correct it") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

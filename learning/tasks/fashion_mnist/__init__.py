@@ -110,7 +110,7 @@ def _read(folder: Path, part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]
     if images.shape[1:] != (_SIDE, _SIDE) or len(images) != len(labels) or int(labels.max(initial=0)) >= _CLASSES:
         raise DataError(
             f"the {part} files in {folder} hold images {images.shape} and {len(labels)} labels up to {labels.max(initial=0)}: "
-            f"expected {_SIDE} × {_SIDE} pixels, one label each, below {_CLASSES}"
+            f"expected {_SIDE} × {_SIDE} pixels, one label each, below {_CLASSES}; use the files of Fashion-MNIST"
         )
     return images, labels
 

@@ -24,11 +24,11 @@ def read_idx(folder: Path, name: str, dimensions: int) -> NDArray[np.uint8]:
     """
     path = next((path for path in (folder / name, folder / f"{name}.gz") if path.exists()), None)
     if path is None:
-        raise DataError(f"neither {name} nor {name}.gz is in {folder}")
+        raise DataError(f"neither {name} nor {name}.gz is in {folder}; put it there")
     content = _unpacked(path)
     header = 4 + 4 * dimensions
     if content[:4] != bytes((0, 0, _UNSIGNED_BYTES, dimensions)) or len(content) < header:
-        raise DataError(f"{path} is not an IDX file of unsigned bytes in {dimensions} dimensions: it begins {content[:4].hex()}")
+        raise DataError(f"{path} is not an IDX file of bytes in {dimensions} dimensions ({content[:4].hex()}); restore it")
     shape = struct.unpack_from(f">{dimensions}I", content, 4)
     expected = header + int(np.prod(shape, dtype=object))
     if len(content) != expected:
