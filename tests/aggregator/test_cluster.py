@@ -112,7 +112,7 @@ def test_a_block_that_kills_every_worker_is_an_error_and_never_left_out(
     executor: RayExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(executor, "_task", executor._task.options(max_retries=0))  # each retry waits for a new worker
-    with pytest.raises(ClusterError, match="was lost during an evaluation .*; start it again"):
+    with pytest.raises(ClusterError, match=r"was lost during an evaluation .*; start it again"):
         list(executor.map(Killed(), BLOCKS[:1]))
     assert list(executor.map(Square(), BLOCKS)) == SQUARES
 
