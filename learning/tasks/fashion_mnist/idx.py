@@ -28,7 +28,9 @@ def read_idx(folder: Path, name: str, dimensions: int) -> NDArray[np.uint8]:
     content = _unpacked(path)
     header = 4 + 4 * dimensions
     if content[:4] != bytes((0, 0, _UNSIGNED_BYTES, dimensions)) or len(content) < header:
-        raise DataError(f"{path} is not an IDX file of bytes in {dimensions} dimensions ({content[:4].hex()}); restore it")
+        raise DataError(
+            f"{path} is not an IDX file of bytes in {dimensions} dimensions (it begins {content[:4].hex()}); restore it"
+        )
     shape = struct.unpack_from(f">{dimensions}I", content, 4)
     expected = header + int(np.prod(shape, dtype=object))
     if len(content) != expected:
