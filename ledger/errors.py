@@ -211,8 +211,8 @@ class FaucetUnreadable(LocalChainError):
         self.path = path
         self.reason = reason
         super().__init__(
-            f"no faucet file at {path} ({reason}); it is written beside the chain's database when the chain starts: "
-            "name that directory by --chain-home"
+            f"no faucet file at {path} ({reason}); name the directory of the local chain by --chain-home, or get coin of "
+            "another chain from whoever has it"
         )
 
 

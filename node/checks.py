@@ -14,7 +14,7 @@ from ledger.connection import connect
 from ledger.reverts import chain_errors
 from ledger.wallet import Wallet, read_passphrase
 from node.enrolment import check_invitation, check_terms
-from node.errors import SigningKeyMismatch
+from node.errors import InvitationRejected, SigningKeyMismatch
 from node.home import NodeHome
 from node.membership import find_node
 from node.settings import NodeSettings
@@ -130,7 +130,16 @@ def _membership(patient: Patient) -> str:
     ledger, owner = patient.ledger, patient.owner
     record = find_node(ledger, owner)
     if record is None or (record.stake == 0 and record.unbonding_until == 0):
-        check_invitation(patient.home.invitation(), owner, ledger)
+        try:
+            check_invitation(patient.home.invitation(), owner, ledger)
+        except InvitationRejected as error:
+            if record is None:
+                raise
+            raise Ill(
+                f"node {record.node} has no stake any more: it left and got it back, or a proof of its fault took it",
+                "to take part again, ask the operator for a new invitation, then run `fairshare node init {home} --invitation "
+                "FILE` and `fairshare node join {home}`",
+            ) from error
         raise Ill(f"{owner} has not joined, but its invitation is good", "run `fairshare node join {home}`")
     if record.unbonding_until:
         raise Ill(

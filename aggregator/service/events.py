@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Self
 
-from sqlalchemy import Engine, delete, select, tuple_
+from sqlalchemy import Engine, delete, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from aggregator.service.database import WRITES
@@ -87,8 +87,9 @@ class SqlLogs:
         return (event.committed() for event in self.events(name="UpdateCommitted", round=number))
 
     def latest(self, limit: int) -> tuple[Event, ...]:
-        """The last events, newest first."""
-        query = select(EventRow).order_by(EventRow.block.desc(), EventRow.position.desc()).limit(limit)
+        """The last events about a round or a node, newest first."""
+        about = or_(EventRow.round.is_not(None), EventRow.node.is_not(None))
+        query = select(EventRow).where(about).order_by(EventRow.block.desc(), EventRow.position.desc()).limit(limit)
         with Session(self._engine) as session:
             return tuple(decode_event(_log(row)) for row in session.scalars(query))
 

@@ -48,8 +48,10 @@ class FaucetFile(BaseModel):
         """
         try:
             return cls.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise FaucetUnreadable(path, str(error)) from error
+        except OSError as error:
+            raise FaucetUnreadable(path, (error.strerror or str(error)).lower()) from error
+        except ValidationError as error:
+            raise FaucetUnreadable(path, "it is something else") from error
 
     @classmethod
     def of(cls, engine: Engine) -> Self:

@@ -13,6 +13,7 @@ from node.cli import app
 from node.doctor import Finding, State, examine
 from node.home import NodeHome
 from protocol.api import Health
+from protocol.typed_data import Update
 from tests.node.conftest import World
 from tests.support.chain import COIN, PASSPHRASE, account
 
@@ -83,6 +84,17 @@ def _leave(world: World, home: NodeHome) -> None:
     world.federation.send("owner 0", world.federation.client.leave())
 
 
+def _sign_twice(world: World, home: NodeHome) -> None:
+    """A proof of two updates for one round takes the stake, and the invitation has run out."""
+    client, number = world.federation.client, world.open_round()
+    on_chain = client.round(number)
+    one = Update(number, on_chain.inputs, 0, client.round(on_chain.parent).model_hash, bytes(32), 5)
+    other = replace(one, samples=6)
+    signed = [(update, update.sign(client.domain, account("signer 0"))) for update in (one, other)]
+    world.federation.send("stranger", client.court.prove_double_update(*signed))
+    world.federation.chain.advance(31 * 86400)
+
+
 def _rotate(world: World, home: NodeHome) -> None:
     world.federation.send("owner 0", world.federation.client.rotate_key(account("fresh key").address))
 
@@ -117,6 +129,7 @@ def _another_federation(world: World, home: NodeHome) -> None:
         ("chain", _elsewhere(chain_id=1), "is of chain 31337", "rpc_url"),
         ("contracts", _elsewhere(ledger=account("stranger").address), "there is no contract", "the ledger's address"),
         ("membership", _leave, "is leaving, its stake of 0.5 coin is free at 2027-01-15", "fairshare node leave"),
+        ("membership", _sign_twice, "a proof of its fault took it", "ask the operator for a new invitation"),
         ("membership", _rotate, "the registry has the signing key", "signing.json"),
         ("balance", _spend, "and should have", "fairshare ledger fund"),
         ("config", _settings(accepted_config=b"\x01" * 32), "accepted", "fairshare node init"),
