@@ -6,7 +6,6 @@ Source: model ensembling with `torch.func` (functional_call over stacked paramet
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -68,17 +67,20 @@ def _stack(
     if normalises or list(module.buffers()) or not any(parameter.requires_grad for parameter in module.parameters()):
         return None
     gradient = _gradient(task, module)
-    batches = [_batches(task, len(data), recipe, seed) for data, seed in zip(datas, seeds, strict=True)]
+    # The largest first: those that step together then mostly lie side by side, and side by side nothing need be copied.
+    order = sorted(range(len(datas)), key=lambda k: -len(datas[k]))
+    batches = [_batches(task, len(datas[k]), recipe, seeds[k]) for k in order]
     models = _Models(module, recipe, len(datas))
     try:
         for step in range(max(map(len, batches))):
             for members in _equally_long(batches, step).values():
-                features = torch.stack([datas[k].features[batches[k][step]] for k in members])
-                targets = torch.stack([datas[k].targets[batches[k][step]] for k in members])
-                models.step(torch.tensor(members), step + 1, gradient, features, targets)
+                features = torch.stack([datas[order[k]].features[batches[k][step]] for k in members])
+                targets = torch.stack([datas[order[k]].targets[batches[k][step]] for k in members])
+                models.step(members, step + 1, gradient, features, targets)
     except (TaskError, RuntimeError, NotImplementedError):
         return None  # train one by one: it succeeds, or says in the task's own words what is wrong
-    return models.updates(base)
+    updates = dict(zip(order, models.updates(base), strict=True))
+    return [updates[k] for k in range(len(datas))]
 
 
 def _gradient(task: Task, module: nn.Module) -> _Gradient:
@@ -118,59 +120,50 @@ def _equally_long(batches: Sequence[Sequence[Tensor]], step: int) -> dict[int, l
     return groups
 
 
-@dataclass
-class _Moments:
-    """What the optimizer remembers of one stacked tensor: momentum or first moment, and Adam's second moment."""
-
-    first: Tensor
-    second: Tensor | None
-
-
 class _Models:
-    """Stacked copies of a module, each with its own optimizer state; `step` moves some of them."""
+    """Stacked copies of a module, each with its own optimizer state; `step` moves some of them.
+
+    What the optimizer remembers of a stacked tensor: nothing, the momentum, or Adam's two moments.
+    """
 
     def __init__(self, module: nn.Module, recipe: Recipe, copies: int) -> None:
         self._recipe, self._copies = recipe, copies
-        self._stacked = {
-            name: tensor.detach().expand(copies, *tensor.shape).clone()
-            for name, tensor in module.named_parameters()
-            if tensor.requires_grad
-        }
-        adam = recipe.optimizer == "adam"
-        self._moments = {
-            name: _Moments(torch.zeros_like(tensor), torch.zeros_like(tensor) if adam else None)
-            for name, tensor in self._stacked.items()
-            if adam or recipe.momentum
-        }
+        self._stacked = {name: _stacked(tensor, copies) for name, tensor in module.named_parameters() if tensor.requires_grad}
+        count = 2 if recipe.optimizer == "adam" else 1 if recipe.momentum else 0
+        self._moments = {name: [torch.zeros_like(tensor) for _ in range(count)] for name, tensor in self._stacked.items()}
         self._diverged = torch.zeros(copies, dtype=torch.bool)
 
-    def step(self, members: Tensor, number: int, gradient: _Gradient, features: Tensor, targets: Tensor) -> None:
-        """Step `number` (from 1) of the models at these positions, each on its own batch."""
-        everybody = len(members) == self._copies
-        chosen = self._stacked if everybody else {name: tensor[members] for name, tensor in self._stacked.items()}
+    def step(self, members: list[int], number: int, gradient: _Gradient, features: Tensor, targets: Tensor) -> None:
+        """Step `number` (from 1) of the models at these ascending positions, each on its own batch."""
+        adjoining = members[-1] - members[0] + 1 == len(members)
+        at: slice | Tensor = slice(members[0], members[-1] + 1) if adjoining else torch.tensor(members)
+        chosen = {name: tensor[at] for name, tensor in self._stacked.items()}
         gradients, losses = gradient(chosen, features, targets)
-        self._diverged[members] |= ~torch.isfinite(losses)
+        self._diverged[at] |= ~torch.isfinite(losses)
         for name, slope in gradients.items():
+            weights = chosen[name]
             if self._recipe.weight_decay:
-                slope = slope + self._recipe.weight_decay * chosen[name]
-            change = self._change(name, members, number, slope)
-            if everybody:
-                self._stacked[name] += change
-            else:
-                self._stacked[name][members] += change
+                slope = slope.add(weights, alpha=self._recipe.weight_decay)
+            moments = [moment[at] for moment in self._moments[name]]
+            self._move(weights, slope, moments, number)
+            if not adjoining:  # then they are copies
+                self._stacked[name][at] = weights
+                for kept, moment in zip(self._moments[name], moments, strict=True):
+                    kept[at] = moment
 
-    def _change(self, name: str, members: Tensor, number: int, slope: Tensor) -> Tensor:
+    def _move(self, weights: Tensor, slope: Tensor, moments: Sequence[Tensor], number: int) -> None:
+        """Weights and moments in place, as torch.optim's SGD and Adam."""
         rate = self._recipe.learning_rate
-        moments = self._moments.get(name)
-        if moments is None:
-            return -rate * slope
-        if moments.second is None:
-            moments.first[members] = first = self._recipe.momentum * moments.first[members] + slope
-            return -rate * first
-        moments.first[members] = first = _BETA1 * moments.first[members] + (1 - _BETA1) * slope
-        moments.second[members] = second = _BETA2 * moments.second[members] + (1 - _BETA2) * slope * slope
-        spread = second.sqrt() / math.sqrt(1 - _BETA2**number) + _EPSILON
-        return -rate / (1 - _BETA1**number) * first / spread
+        if self._recipe.optimizer == "adam":
+            first, second = moments
+            first.mul_(_BETA1).add_(slope, alpha=1 - _BETA1)
+            second.mul_(_BETA2).addcmul_(slope, slope, value=1 - _BETA2)
+            spread = second.sqrt().div_(math.sqrt(1 - _BETA2**number)).add_(_EPSILON)
+            weights.addcdiv_(first, spread, value=-rate / (1 - _BETA1**number))
+            return
+        for moment in moments:
+            slope = moment.mul_(self._recipe.momentum).add_(slope)
+        weights.add_(slope, alpha=-rate)
 
     def updates(self, base: Parameters) -> list[dict[str, NDArray[np.float32]] | None]:
         """Trained minus base of every model, None where a loss or a weight was not finite."""
@@ -184,3 +177,9 @@ class _Models:
             finite = not self._diverged[k] and all(np.isfinite(array).all() for array in update.values())
             found.append(update if finite else None)
         return found
+
+
+def _stacked(tensor: Tensor, copies: int) -> Tensor:
+    """Copies of a tensor, shape (copies, …). Matrices lie transposed in memory, as their gradients do: adding is one sweep."""
+    found = tensor.detach().expand(copies, *tensor.shape)
+    return found.mT.clone(memory_format=torch.contiguous_format).mT if tensor.dim() == 2 else found.clone()

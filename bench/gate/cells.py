@@ -8,7 +8,7 @@ import numpy as np
 
 from aggregator.simulation.federation import Federation, divide
 from aggregator.template import federation_text
-from bench.gate.tasks import BreastCancer, FashionCnn, FashionMlp
+from bench.gate.tasks import BreastCancer, Digits, FashionCnn, FashionMlp
 from learning.data import Data
 from learning.parameters import initial_parameters
 from learning.partition import stratified_order
@@ -18,7 +18,12 @@ from protocol.config import FederationConfig, parse_config
 ROUNDS = 12
 _WORK = 2 * 10**9
 NODES = 20
-TASKS: dict[str, type[Task]] = {"fashion-mlp": FashionMlp, "fashion-cnn": FashionCnn, "breast-cancer": BreastCancer}
+TASKS: dict[str, type[Task]] = {
+    "fashion-mlp": FashionMlp,
+    "fashion-cnn": FashionCnn,
+    "digits": Digits,
+    "breast-cancer": BreastCancer,
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Sizes:
 _SIZES = {
     "fashion-mlp": Sizes(8000, 400, 1000, 2000, 40),
     "fashion-cnn": Sizes(8000, 400, 1000, 2000, 40),
+    "digits": Sizes(1050, 340, 100, 300, 10),
     "breast-cancer": Sizes(309, 80, 80, 100, 5),
 }
 

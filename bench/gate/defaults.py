@@ -1,6 +1,7 @@
 """`make gate-defaults`: the weights and thresholds that `fairshare aggregator init` writes, and what can be expected of them.
 
-Fitted on federations of the benchmark's kind with other seeds. Printed; `--write` puts them into aggregator/template.py.
+Fitted on federations of three tasks with other seeds than the benchmark's. Statistics are kept as pieces, so another fit to the
+same takes seconds. Printed; `--write` puts the result into aggregator/template.py.
 """
 
 import re
@@ -24,10 +25,24 @@ from bench.pieces import piece, source_hash
 _FIRST_SEED = 100
 """Far from the benchmark's seeds: other samples, other nodes, other initial weights."""
 
-_TASKS = {"fashion-mlp": 1}
-"""Federations of each task under each attack."""
+_TASKS = {"fashion-mlp": 3, "digits": 2, "breast-cancer": 1}
+"""Federations of each task under each attack. What differs between tasks is what the defaults must bear."""
 
 _ROUNDS = 6
+
+_DECIDING = ("fusion.py", "verdict.py", "explanation.py")
+_GATE_FILES = sorted((File(__file__).parents[2] / "aggregator/evaluation/gate").glob("*.py"))
+_MEASURING = (
+    "aggregator/simulation",
+    "aggregator/evaluation/gram.py",
+    "learning/cohort.py",
+    "bench/gate/cells.py",
+    *(f"aggregator/evaluation/gate/{file.name}" for file in _GATE_FILES if file.name not in _DECIDING),
+)
+"""What the statistics are measured by. How rounds are decided moves only the models that later ones start from: their statistics
+are as good a sample before as after.
+"""
+
 _TEMPLATE = File(__file__).parents[2] / "aggregator" / "template.py"
 _GATE = re.compile(r"(?s)(?m)(^\[gate\].*?)(?=^\[contributions\])")
 
@@ -53,7 +68,7 @@ def main(arguments: list[str]) -> None:
 
 def _paths(task: str, scenario: Scenario) -> Iterator[Path]:
     name = f"defaults={task}={scenario.attack}={scenario.alpha}={scenario.share}={scenario.seed}"
-    version = source_hash("aggregator/simulation", "aggregator/evaluation/gate", "bench/gate/cells.py")
+    version = source_hash(*_MEASURING)
     for found in piece(name, version, lambda: _simulated(task, scenario)):
         yield Path(scenario, found["malicious"], np.array(found["statistics"], np.int64), np.array(found["attacking"]))
 

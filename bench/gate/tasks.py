@@ -1,8 +1,8 @@
-"""What is trained in the gate's benchmark: Fashion-MNIST (28 × 28) by two networks, and one tabular medical set.
+"""What is trained in the gate's benchmark: Fashion-MNIST (28 × 28) by two networks, small digits, and one tabular medical set.
 
 Fashion-MNIST: Xiao, Rasul and Vollgraf 2017, from Debian's package dataset-fashion-mnist (`apt-get install
 dataset-fashion-mnist`), or the same four files in the directory that FASHION_MNIST names. Breast Cancer Wisconsin (Wolberg,
-Street and Mangasarian 1993) is part of scikit-learn.
+Street and Mangasarian 1993) and the digits (8 × 8; Alpaydin and Kaynak 1998) are part of scikit-learn.
 """
 
 import gzip
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_digits
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -64,6 +64,24 @@ class FashionCnn(FashionMlp):
             nn.Flatten(),
             nn.Linear(784, 10),
         )
+
+
+class Digits(Classification):
+    """64-32-10, 2,410 weights. Sources: "train" (1,497 images) and "test" (300), features (n, 64)."""
+
+    def model(self) -> nn.Module:
+        """The network named above."""
+        return nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+
+    def load(self, source: str | None) -> Data:
+        """One of the sources named above. Raises `UnknownSourceError`."""
+        if source not in ("train", "test"):
+            raise UnknownSourceError(source, ("train", "test"))
+        found = load_digits()
+        order = stratified_order(found.target, 7)
+        chosen = order[300:] if source == "train" else order[:300]
+        pixels = (found.data[chosen] / 16).astype(np.float32)
+        return Data(torch.from_numpy(pixels), torch.from_numpy(found.target[chosen].astype(np.int64)))
 
 
 class BreastCancer(Classification):
