@@ -35,26 +35,26 @@ body_bytes = 67108864           # the largest update file that is taken
 [gate]
 norm_multiple = "10"            # an update this many times longer than the round's reference is rejected
 virtual_nodes = 40              # honest nodes the aggregator trains itself each round, to compare with; 0: none
-duplicate = "0.8"               # so similar (of 1) an update is to another one that only nodes that collude can send both
-prior = "1.509"                 # nats taken off the evidence of a round, see docs/gate.md
-grey = "1.569"                  # above minus so many nats the dear check is made
+duplicate = "0.85"              # so similar (of 1) an update is to another one that only nodes that collude can send both
+prior = "1.712"                 # nats taken off the evidence of a round, see docs/gate.md
+grey = "1.926"                  # above minus so many nats the dear check is made
 forgetting = "0.85"             # what a round keeps of the suspicion before it
-down_weight = "4.925"           # suspicion above which an update counts less
-reject_round = "5.757"          # evidence of one round above which the update is rejected
-reject = "6.157"                # suspicion above which it is
-expel = "21.476"                # suspicion above which the evidence says that the node can be expelled
+down_weight = "2.678"           # suspicion above which an update counts less
+reject_round = "2.704"          # evidence of one round above which the update is rejected
+reject = "3.348"                # suspicion above which it is
+expel = "12.618"                # suspicion above which the evidence says that the node can be expelled
 guard = "3"                     # so far outside calibration nobody is rejected on statistics, only quarantined
 quarantine_weight = "0.5"       # what a new node's weight is multiplied by, and everybody's under suspicion then
 # Nats of evidence per standard deviation of each statistic; `fairshare aggregator calibrate` fits them.
-weight_duplicate = "4.212"
-weight_size = "1.032"
-weight_cone = "0.093"
-weight_affine = "0.522"
+weight_duplicate = "3.456"
+weight_size = "1"
+weight_cone = "0.293"
+weight_affine = "0.529"
 weight_fit = "0"
 weight_replay = "0"
-weight_utility = "0.454"
-weight_own_classes = "0.228"
-weight_energy = "0.578"
+weight_utility = "0.51"
+weight_own_classes = "0"
+weight_energy = "0.698"
 
 [contributions]
 work = 10000000000000           # coalitions x parameters x samples that may be computed with more than 12 accepted nodes

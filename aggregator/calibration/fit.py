@@ -25,12 +25,17 @@ _PENALTY = 0.01
 _HONEST_COUNTS = 3
 """An honest row counts this many times an attacking one: the fit is to be good where false alarms are rare."""
 
-_FALSE_ALARMS = 0.001
+_FALSE_ALARMS = 0.0015
 """Of honest node-rounds, by each of the two thresholds that reject."""
 
 _DEAR_MISSED = 0.01
 _DOWN_WEIGHT = 0.8
 _EXPEL_MARGIN = 3.0
+"""Times what the worst honest node reached."""
+
+_EXPEL_REACH = 0.7
+"""Of the suspicion that a node comes to which attacks in every round: above it nobody could ever be expelled."""
+
 _LEAST = 500
 _CLAIMED = {0: Claimed(1, 1)}
 _USABLE = {0: Inspection(None, bytes(32), {})}
@@ -132,12 +137,14 @@ def _with_thresholds(gate: GateSection, paths: Sequence[Path], values: Sequence[
     slow = max(_quantile([suspicion for ratio, suspicion in pairs if ratio <= fast], 1 - _FALSE_ALARMS), nats(_LEAST))
     highest = max(suspicion for _, suspicion in pairs)
     reject = _thousandths(slow / STATISTIC_UNIT) + 1
+    reject_round = _thousandths(fast / STATISTIC_UNIT) + 1
+    limit = 1000 * reject_round / max(1, 1000 - gate.forgetting)
     return gate.model_copy(
         update={
-            "reject_round": _thousandths(fast / STATISTIC_UNIT) + 1,
+            "reject_round": reject_round,
             "reject": reject,
             "down_weight": int(_DOWN_WEIGHT * reject),
-            "expel": max(_thousandths(_EXPEL_MARGIN * highest / STATISTIC_UNIT), 3 * reject),
+            "expel": max(min(_thousandths(_EXPEL_MARGIN * highest / STATISTIC_UNIT), int(_EXPEL_REACH * limit)), reject),
             "grey": _grey(gate, paths, values),
         }
     )

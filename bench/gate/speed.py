@@ -68,6 +68,7 @@ def _checks(parameters: int) -> Row:
         np.arange(_VIRTUAL) % 2,
         np.full((_VIRTUAL, 10), 0.1),
         np.full(_VIRTUAL, 100),
+        distinct=100,
         complete=True,
     )
     checked, krum = compare((lambda: _all_checks(_named(updates[:_NODES]), cohort), lambda: rule(clients)), repeats=3)

@@ -33,13 +33,14 @@ class Cohort:
     """Virtual nodes whose training did not diverge, K of them, in two folds.
 
     `updates` one for each; `folds` 0 or 1, shape (K,); `mixes` the share of each stratum in its samples, shape (K, strata);
-    `sizes` samples of each, shape (K,); `complete`: whether both folds hold every stratum.
+    `sizes` samples of each, shape (K,), drawn from `distinct` ones at the least; `complete`: both folds hold every stratum.
     """
 
     updates: tuple[Parameters, ...]
     folds: NDArray[np.int64]
     mixes: NDArray[np.float64]
     sizes: NDArray[np.int64]
+    distinct: int
     complete: bool
 
 
@@ -76,6 +77,7 @@ def virtual_cohort(
         np.array([folds[k] for k in kept]),
         np.array([mixes[k] for k in kept]),
         np.array([len(datas[k]) for k in kept]),
+        distinct=len(root_set) // 2,
         complete=all(len(found) == strata.count for found in present),
     )
 

@@ -20,7 +20,8 @@ CHEAP = (
 )
 FUSED = (*CHEAP, Statistic.UTILITY, Statistic.OWN_CLASSES)
 
-_LEAST, _MOST = -3 * STATISTIC_UNIT, 8 * STATISTIC_UNIT
+_LEAST, _MOST = -1 * STATISTIC_UNIT, 8 * STATISTIC_UNIT
+"""What is more usual than usual in one respect must not make up for what is strange in another."""
 _CAP = 1 << 40
 
 

@@ -109,7 +109,7 @@ class _Measuring:
             return self._result()
         geometry = Geometry([self._updates[node] for node in nodes], cohort, inputs.parent_delta)
         claimed = np.array([inputs.claimed[node].samples for node in nodes])
-        null = Null(geometry.mixes, (claimed, cohort.sizes))
+        null = Null(geometry.mixes, (claimed, cohort.sizes), cohort.distinct)
         self._cheap(nodes, geometry, null, complete=cohort.complete)
         current = self._result() | dict(published)
         asked = [k for k, node in enumerate(nodes) if is_grey(current[node], self._gate)]
@@ -132,6 +132,7 @@ class _Measuring:
         if repeated is not None:
             found[Statistic.REPLAY] = null.standardise(repeated, 0.05)
         guard = heterogeneity(found, alike.max(axis=1, initial=0), complete=complete)
+        found = {statistic: null.told * values for statistic, values in found.items()}
         found |= {Statistic.DUPLICATE: alike.max(axis=1, initial=0), Statistic.DUPLICATE_LOWER: lower}
         for statistic, values in found.items():
             for node, value in zip(nodes, values, strict=True):
@@ -142,7 +143,7 @@ class _Measuring:
         evaluators = [Evaluator(self._inputs.task, shard) for shard in self._inputs.shards]
         reference = self._values[nodes[0]][Statistic.REFERENCE] / STATISTIC_UNIT
         found = utilities(geometry, self._inputs.base, reference, evaluators, self._strata, asked)
-        best, own = null.standardise(found.best, 0.005), null.standardise(found.own, 0.005)
+        best, own = (null.told * null.standardise(raw, 0.005) for raw in found)
         for k in asked:
             self._values[nodes[k]][Statistic.UTILITY] = in_units(best[k])
             self._values[nodes[k]][Statistic.OWN_CLASSES] = in_units(own[k])

@@ -8,6 +8,10 @@ from aggregator.evaluation.gate.geometry import Raw, Values
 _LIMIT = 16.0
 _WIDTH = 0.4
 _FAR = 0.05
+_FEW = 24
+"""From fewer samples than this an honest update is a matter of chance: it counts in proportion."""
+
+_LEAST_TOLD = 1 / 3
 
 
 class Null:
@@ -16,14 +20,20 @@ class Null:
     The usual value is a ridge regression over the virtual nodes on log c, (log c)² and log size, where c = Σ share² is the
     concentration of the strata that an update shows; the spread is that of the residuals, those of similar c foremost. Both
     move continuously with their inputs, as toleranced leaves need.
+
+    `told`: how much of a node's value counts as evidence, 0 … 1, shape (n,). Whoever signs for a handful of samples, to be hard
+    to judge, has the weight of a handful of samples in the merge.
     """
 
-    def __init__(self, mixes: tuple[Values, Values], sizes: tuple[NDArray[np.int64], NDArray[np.int64]]) -> None:
+    def __init__(self, mixes: tuple[Values, Values], sizes: tuple[NDArray[np.int64], NDArray[np.int64]], distinct: int) -> None:
+        """Mixes and sample counts of the real nodes and of the virtual ones; `distinct` samples are behind each virtual one."""
         nodes, virtual = (np.log(np.square(mix).sum(axis=1)) for mix in mixes)
         self._node_rows, self._virtual_rows = _columns(nodes, sizes[0]), _columns(virtual, sizes[1])
         apart = (nodes[:, None] - virtual[None, :]) / _WIDTH
         weights = np.exp(-np.square(apart) / 2) + _FAR
         self._near = weights / weights.sum(axis=1, keepdims=True)
+        # A virtual node that repeats few samples shows less than what honest nodes of as many distinct ones may do.
+        self.told = np.minimum(1, sizes[0] / _FEW) * np.sqrt(np.clip(distinct / np.maximum(sizes[0], 1), _LEAST_TOLD, 1))
 
     def standardise(self, raw: Raw, least_spread: float) -> Values:
         """(value − usual) / spread of every real node, within ±16, shape (n,)."""

@@ -64,12 +64,20 @@ def test_a_node_is_compared_with_what_is_usual_for_its_skew_and_size() -> None:
     usual = 3 - 2 * np.log(np.square(shares).sum(axis=1)) + 0.5 * np.log(sizes)
     values = usual + 0.3 * random.normal(size=200)
     nodes = values[:50] + np.where(np.arange(50) < 25, 0, 1.5)
-    null = Null((shares[:50], shares[50:]), (sizes[:50], sizes[50:]))
+    null = Null((shares[:50], shares[50:]), (sizes[:50], sizes[50:]), 400)
     found = null.standardise(Raw(nodes, values[50:]), least_spread=0.01)
     assert abs(found[:25].mean()) < 0.5
     assert 0.6 < found[:25].std() < 1.5
     assert 4 < found[25:].mean() < 6
     assert null.standardise(Raw(nodes * 1e6, values[50:]), 0.01).max() == 16
+
+
+@pytest.mark.parametrize(
+    ("size", "distinct", "counts"), [(100, 400, 1.0), (6, 400, 1 / 4), (400, 225, 3 / 4), (400, 2, 1 / 3**0.5)]
+)
+def test_a_handful_of_samples_or_of_root_samples_tells_less(size: int, distinct: int, counts: float) -> None:
+    shares, sizes = np.random.default_rng(0).dirichlet(np.ones(5), size=40), np.full(40, size)
+    assert Null((shares[:1], shares), (sizes[:1], sizes), distinct).told == pytest.approx(counts)
 
 
 def test_strata_are_the_classes_or_the_quarters_of_the_targets() -> None:
