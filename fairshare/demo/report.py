@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import hypot
 from typing import Any
 
 from fairshare.demo.cast import Player
@@ -100,9 +101,10 @@ def _node_row(address: str, player: Player, findings: Findings) -> tuple[object,
         (scores, node) for _, scores in findings.rounds for node in scores.nodes if node.address == address
     ]
     # Rounds have different denominators, so sums over rounds are for reading, in percent of a perfect score.
-    parts = [(node, _percent(node.contribution, scores), _percent(node.standard_error, scores)) for scores, node in rows]
-    contribution = sum(part for _, part, _ in parts)
-    error = sum(part**2 for _, _, part in parts) ** 0.5
+    contribution = sum(_percent(node.contribution, scores) for scores, node in rows)
+    # As in `aggregator.service.totals`: all rounds share their evaluation samples, and each draws its own design.
+    sampling = sum(_percent(node.sampling_error, scores) for scores, node in rows)
+    error = hypot(sampling, *(_percent(node.estimation_error, scores) for scores, node in rows))
     verdicts = Counter(node.verdict if node.reason in _USUAL else f"{node.verdict}: {node.reason}" for _, node in rows)
     return (
         player.name,
