@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ledger.acting import bond, release, rounds
 from ledger.errors import LEDGER_EXIT_CODES, NeverJoined, WrongWallet
+from ledger.options import ChainId, Federation, Json, Ledger, PassphraseFile, RpcUrl, open_client
 from protocol.terminal import emit, expecting, note, table, working
 
 if TYPE_CHECKING:
@@ -22,22 +24,7 @@ app = typer.Typer(no_args_is_help=True, help="The chain: local chain, coin, depl
 CHAIN_HOME = Path("~/.fairshare/chain")
 """Where the local chain lives unless another place is named."""
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-RpcUrl = Annotated[
-    str | None,
-    typer.Option(envvar="FAIRSHARE_RPC_URL", help="Nodes of the chain, separated by commas; else as in aggregator.toml."),
-]
-ChainId = Annotated[
-    int | None, typer.Option(min=1, help="Id that the chain must have; else as in aggregator.toml, else the local chain's.")
-]
 Home = Annotated[Path, typer.Option(help="Directory of the local chain's database.")]
-Federation = Annotated[
-    Path | None, typer.Option(exists=True, file_okay=False, help="Federation directory; its deployment names the ledger.")
-]
-Ledger = Annotated[str | None, typer.Option(help="Address of the RoundLedger, instead of --federation.")]
-PassphraseFile = Annotated[
-    Path | None, typer.Option(help="File with the keystore's passphrase; else FAIRSHARE_PASSPHRASE_FILE, or a prompt.")
-]
 
 
 @app.command()
@@ -195,7 +182,7 @@ def status(
     from ledger.views import show_status, status_as_json, status_of
 
     with working("reading every round from the chain", quiet=as_json):
-        found = status_of(_client(federation, ledger, rpc_url, chain_id))
+        found = status_of(open_client(federation, ledger, rpc_url, chain_id))
     emit(status_as_json(found), as_json, lambda: show_status(found))
 
 
@@ -217,7 +204,7 @@ def rewards(
     from ledger.views import rewards_as_json, show_rewards
 
     with working("reading every round from the chain", quiet=as_json):
-        client = _client(federation, ledger, rpc_url, chain_id)
+        client = open_client(federation, ledger, rpc_url, chain_id)
         record = client.node(_index(client, node))
         found = rewards_of(client, record.node)
     emit(rewards_as_json(record, found, client.block()), as_json, lambda: show_rewards(record, found, client.token_symbol()))
@@ -225,14 +212,6 @@ def rewards(
 
 def _database(home: Path) -> Path:
     return home.expanduser() / "chain.sqlite"
-
-
-def _client(federation: Path | None, ledger: str | None, rpc_url: str | None, chain_id: int | None) -> "LedgerClient":
-    from ledger.client import LedgerClient
-    from ledger.places import find_place
-
-    place = find_place(federation, ledger, rpc_url, chain_id)
-    return LedgerClient.open(place.chain.rpc_url, place.chain.chain_id, place.ledger)
 
 
 def _index(client: "LedgerClient", node: str) -> int:
@@ -258,3 +237,7 @@ def _unlock(directory: Path, operator: str, passphrase_file: Path | None) -> "Lo
     passphrase = read_passphrase(f"the wallet {wallet.path}", passphrase_file)
     with working("unlocking the operator's key"):
         return wallet.unlock(passphrase)
+
+
+for _command in (bond, rounds, release):
+    app.command()(_command)

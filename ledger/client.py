@@ -208,6 +208,10 @@ class LedgerClient(LedgerCalls):
         hashed, enactable_at = self._ask(self._ledger.functions.announced())
         return bytes(hashed), int(enactable_at)
 
+    def paused(self) -> bool:
+        """Whether no round opens."""
+        return bool(self._ask(self._ledger.functions.paused()))
+
     def timing(self) -> Timing:
         """How long each state of a round waits."""
         return Timing(*self._ask(self._ledger.functions.timing()))
@@ -284,15 +288,6 @@ class LedgerClient(LedgerCalls):
         """The index of an owner's node, None if it never joined."""
         found = self._ask_unless("NotANode", self._registry.functions.indexOf(Web3.to_checksum_address(owner)))
         return None if found is None else int(found)
-
-    def owed(self, account: str) -> int:
-        """What proofs and disputes left owed to an account, in wei; `collect` sends it."""
-        return int(self._ask(self._registry.functions.owed(Web3.to_checksum_address(account))))
-
-    def bond(self, account: str) -> tuple[int, int]:
-        """The bond of an aggregator or scorer in wei, and when it is free if it unbonds, else zero."""
-        amount, until = self._ask(self._registry.functions.bondOf(Web3.to_checksum_address(account)))
-        return int(amount), int(until)
 
     def minimum_stake(self) -> int:
         """The least stake to join with, in wei."""

@@ -306,3 +306,33 @@ def test_questions_about_what_is_not_there(federation: LocalFederation, tmp_path
     assert failure("rewards", "nobody", "--federation", directory, *here)[0] == 10
     code, sentence = failure("rewards", SOMEBODY, "--federation", directory, *here)
     assert (code, "never joined the federation" in sentence) == (30, True)
+
+
+def test_bonds_reservations_and_the_opening_of_rounds(federation: LocalFederation, tmp_path: Path) -> None:
+    client, chain = federation.client, federation.chain
+    directory = federation.write_directory(tmp_path / "federation")
+    where = ("--ledger", client.ledger_address, "--rpc-url", chain.url)
+    scorer, operator = directory / "keys" / "scorer.json", directory / "keys" / "operator.json"
+    address = account("scorer").address
+
+    assert result("bond", "unbond", address, "--key", scorer, *where)["bond"] == str(2 * COIN)
+    code, told = failure("bond", "withdraw", address, "--key", operator, *where)
+    assert (code, "BondLocked" in told) == (35, True)
+    back = result("bond", "deposit", address, "--key", scorer, *where)
+    assert (back["bond"], back["free_at"], back["owed"]) == (str(2 * COIN), None, "0")
+    result("bond", "unbond", address, "--key", scorer, *where)
+    chain.advance(1000)
+    assert result("bond", "withdraw", address, "--key", operator, *where)["bond"] == "0"
+    assert result("bond", "deposit", address, "--key", operator, *where)["bond"] == str(2 * COIN)
+
+    assert result("rounds", "pause", "--key", operator, *where) == {"paused": True}
+    code, told = failure("rounds", "unpause", "--key", scorer, *where)
+    assert "operator" in told or "AccessControl" in told
+    assert result("rounds", "unpause", "--key", operator, *where) == {"paused": False}
+
+    federation.join(0)
+    federation.send("aggregator", client.open_round(0, (bytes(32),), bytes(32)))
+    code, told = failure("release", 1, "--key", operator, *where)
+    assert "NothingToRelease" in told
+    federation.send("aggregator", client.abandon(1))
+    assert result("release", 1, "--key", operator, *where) == {"round": 1, "reserved": "0"}

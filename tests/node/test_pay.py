@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from ledger.bonds import Bonds
 from ledger.deployment import Deployment
 from ledger.records import RoundState
 from ledger.wallet import Wallet
@@ -270,7 +271,7 @@ def test_a_receipt_for_another_leaf_than_the_round_holds_costs_the_aggregator_it
     broken = broken_promise(case)
     assert (broken.name, "has another commitment" in broken.sentence) == ("BrokenReceipt", True)
     assert prove(case, broken, lambda: account("owner 0")).block
-    assert ledger.owed(account("owner 0").address) == 3 * COIN // 2
+    assert Bonds(ledger).owed(account("owner 0").address) == 3 * COIN // 2
     assert ledger.round(1).state is RoundState.FINAL  # for ever, whatever is proved of it
 
 
