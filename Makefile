@@ -49,7 +49,7 @@ coverage: contracts/node_modules ## fail unless the tests cover 98 % of the cont
 guards: contracts/node_modules ## take the contracts' guards away one by one: a test must fail (half an hour; can be stopped)
 	$(PYTHON) contracts/tools/guards.py
 
-soak: .venv/dev slither coverage guards ## the long checks of the contracts: analysis, coverage, guards, deep fuzzing (an hour)
+soak: .venv/dev slither coverage guards ## the long checks of the contracts: analysis, coverage, guards, deep fuzzing (an hour or two)
 	SOAK=1 $(BIN)/python -m pytest tests/contracts/test_differential.py
 	cd contracts && FOUNDRY_PROFILE=soak npm run --silent test
 

@@ -8,6 +8,7 @@ import {CourtTest} from "../utils/CourtTest.sol";
 
 /// @notice Every function of the court: a proof succeeds exactly when something was tampered with, whatever else it is given.
 /// forge-config: default.fuzz.runs = 32
+/// forge-config: soak.fuzz.runs = 2000
 contract CourtFuzzTest is CourtTest {
     function _try(address caller, uint256 value, bytes memory data) private returns (bool success) {
         vm.deal(caller, value);

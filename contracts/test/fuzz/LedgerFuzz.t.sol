@@ -8,6 +8,7 @@ import {CourtTest} from "../utils/CourtTest.sol";
 /// @notice Every function of the ledger that changes anything, with any caller, argument and time: it does what the interface
 /// says exactly when the interface says so. `README.md` beside this is the list.
 /// forge-config: default.fuzz.runs = 32
+/// forge-config: soak.fuzz.runs = 2000
 contract LedgerFuzzTest is CourtTest {
     function _call(address target, address caller, bytes memory data) private returns (bool success) {
         vm.prank(caller);

@@ -7,6 +7,7 @@ import {CourtTest} from "../utils/CourtTest.sol";
 
 /// @notice Every function of the registry that changes anything, with any caller, argument, amount and time.
 /// forge-config: default.fuzz.runs = 32
+/// forge-config: soak.fuzz.runs = 2000
 contract RegistryFuzzTest is CourtTest {
     uint32 private constant OPEN_SAMPLES = 50;
 
