@@ -101,6 +101,11 @@ class Wallet:
         return account
 
 
+def passphrase_is_given(file: Path | None) -> bool:
+    """Whether `read_passphrase` with this file would ask nobody."""
+    return file is not None or any(os.environ.get(name) for name in ("FAIRSHARE_PASSPHRASE_FILE", "FAIRSHARE_PASSPHRASE"))
+
+
 def read_passphrase(
     purpose: str, file: Path | None = None, confirm: bool = False, ask: Callable[[str], str] | None = None
 ) -> str:

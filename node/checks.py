@@ -1,6 +1,5 @@
 """The checks of `fairshare node doctor`: each looks at one thing, and says what it found or raises what is the matter."""
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from ledger.amounts import show_amount
 from ledger.client import LedgerClient
 from ledger.connection import connect
 from ledger.reverts import chain_errors
-from ledger.wallet import Wallet, read_passphrase
+from ledger.wallet import Wallet, passphrase_is_given, read_passphrase
 from node.enrolment import check_invitation, check_terms
 from node.errors import InvitationRejected, SigningKeyMismatch
 from node.home import NodeHome
@@ -93,8 +92,7 @@ def _record(patient: Patient) -> str:
 
 def _key(patient: Patient) -> str:
     owner, signing = (Wallet.open(path) for path in (patient.home.owner_key, patient.home.signing_key))
-    given = (os.environ.get(name) for name in ("FAIRSHARE_PASSPHRASE_FILE", "FAIRSHARE_PASSPHRASE"))
-    if patient.passphrase_file is None and not any(given):
+    if not passphrase_is_given(patient.passphrase_file):
         return "both keystores are there; no passphrase was given, so whether it opens them was not tried"
     passphrase = read_passphrase("the keys", patient.passphrase_file)
     for wallet in (owner, signing):

@@ -18,6 +18,7 @@ from node.store import RoundStore
 from protocol.api import NodeScore, RoundView
 from protocol.client import FederationClient
 from protocol.errors import ServiceError
+from protocol.requests import RequestSigner
 from protocol.roster import RosterEntry
 from protocol.shares import SCORE_TOTAL
 from protocol.terminal import when
@@ -86,8 +87,11 @@ class Why:
         ]
 
 
-def explain_round(home: NodeHome, settings: NodeSettings, ledger: LedgerClient, number: int) -> Why:
-    """Find out why. An aggregator that does not answer is part of the answer.
+def explain_round(
+    home: NodeHome, settings: NodeSettings, ledger: LedgerClient, number: int, signer: RequestSigner | None = None
+) -> Why:
+    """Find out why. An aggregator that does not answer is part of the answer; it tells the numbers behind a reason of measurement
+    to a `signer` that was in the round.
 
     Raises `NoSuchRound`, `NotJoined`, and what the ledger raises.
     """
@@ -97,7 +101,7 @@ def explain_round(home: NodeHome, settings: NodeSettings, ledger: LedgerClient, 
     on_chain = ledger.round(number)
     place = next((entry for entry in ledger.roster(number) if entry.node == node), None)
     try:
-        with FederationClient(settings.federation_url) as client:
+        with FederationClient(settings.federation_url, signer=signer) as client:
             told = _told(on_chain, node, place, client)
     except ServiceError as error:
         told = Told(f"The aggregator does not tell ({error}).", "Ask again later.")

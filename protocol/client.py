@@ -48,7 +48,7 @@ _T = TypeVar("_T")
 class FederationClient:
     """The API of an aggregator, or the part of it that a scorer's mirror serves.
 
-    With a `signer` every request for evidence is signed by it, and shows what its key may see.
+    With a `signer` every request for evidence and scores is signed by it, and shows what its key may see.
 
     Every method raises `ServiceUnreachable`, `ServiceRefused` (with the problem's code) or `ServiceUnreadable`.
     """
@@ -96,8 +96,8 @@ class FederationClient:
         return self._get(f"/v1/rounds/{number}", RoundView)
 
     def scores(self, number: int) -> ScoresView:
-        """Verdicts, contributions, scores and rewards of a proposed or Final round."""
-        return self._get(f"/v1/rounds/{number}/scores", ScoresView)
+        """Verdicts, contributions, scores and rewards of a proposed or Final round; to a member with the numbers behind them."""
+        return self._read(TypeAdapter(ScoresView), self._signed("GET", f"/v1/rounds/{number}/scores"))
 
     def evidence(self, number: int) -> Evidence:
         """The leaves of a round's evidence that the signer may see; raises `EvidenceError` if it is not well-formed."""

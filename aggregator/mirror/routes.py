@@ -33,7 +33,8 @@ from protocol.openings import open_leaf, opening_to_json
 
 _NAME = "^0x[0-9a-fA-F]{64}$"
 _MEDIA_TYPE = "application/octet-stream"
-_SIGNED = (NotAllowed, RequestExpired, RequestReplayed, SignatureError)
+SIGNED = (NotAllowed, RequestExpired, RequestReplayed, SignatureError)
+"""What may be wrong with a signed request."""
 
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file", "content": {_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}},
@@ -113,7 +114,7 @@ router = APIRouter(prefix="/v1", tags=["evidence"])
     "/rounds/{number}/evidence",
     summary="The leaves that you may see",
     response_class=JSONResponse,
-    responses={**problem_responses(UnknownRound, NotYetThere, *_SIGNED), **_BUNDLE},
+    responses={**problem_responses(UnknownRound, NotYetThere, *SIGNED), **_BUNDLE},
 )
 def evidence(number: RoundNumber, request: Request, mirror: Serving) -> JSONResponse:
     """The whole header, which hashes to the evidence root on chain, and every leaf that is open to you: to anyone verdicts,
@@ -128,7 +129,7 @@ def evidence(number: RoundNumber, request: Request, mirror: Serving) -> JSONResp
     "/rounds/{number}/evidence/{kind}/{position}",
     summary="One leaf, to be checked alone",
     response_class=JSONResponse,
-    responses={**problem_responses(UnknownRound, NotYetThere, UnknownLeaf, *_SIGNED), **_OPENING},
+    responses={**problem_responses(UnknownRound, NotYetThere, UnknownLeaf, *SIGNED), **_OPENING},
 )
 def opening(
     number: RoundNumber,
@@ -156,7 +157,7 @@ def opening(
     "/blobs/{name}",
     summary="Any file that a replay needs",
     response_class=FileResponse,
-    responses={**problem_responses(UnknownBlob, *_SIGNED), **_FILE},
+    responses={**problem_responses(UnknownBlob, *SIGNED), **_FILE},
 )
 def blob(name: Name, request: Request, mirror: Serving) -> Response:
     """Evidence, bodies, evaluation and root data, models, task and config, by the hash that the evidence names; for scorers.

@@ -27,7 +27,7 @@ from protocol.api import (
     TaskView,
     UploadView,
 )
-from protocol.evidence import Evidence, Kind
+from protocol.evidence import Access, Evidence, Kind
 from protocol.verdicts import Reason, Verdict
 from protocol.version import VERSION
 
@@ -95,8 +95,9 @@ class Views:
         found, block = known_round(self.context, number), self.figures.block()
         return self._round(found, self.context.store.counts().get(number), self._journal.gas().get(number, 0), block)
 
-    def scores(self, number: int) -> ScoresView:
-        """What every node of a round did and earned: verdicts from the evidence, scores from the chain.
+    def scores(self, number: int, access: Access) -> ScoresView:
+        """What every node of a round did and earned: verdicts from the evidence, scores from the chain. Members are also told
+        the numbers behind a reason, which are statistics.
 
         Raises `UnknownRound`, `NotYetThere`.
         """
@@ -110,7 +111,7 @@ class Views:
             utility_all=evidence.header.utility_all,
             evaluation_samples=found.evaluation_samples or 0,
             nodes=[
-                self._node_score(evidence, node, on_chain[node] if node < len(on_chain) else 0, found.phase)
+                self._node_score(evidence, access, node, on_chain[node] if node < len(on_chain) else 0, found.phase)
                 for node in sorted(evidence.by_kind[Kind.VERDICT])
             ],
             block=block,
@@ -168,7 +169,7 @@ class Views:
             block=block,
         )
 
-    def _node_score(self, evidence: Evidence, node: int, score: int, phase: Phase) -> NodeScore:
+    def _node_score(self, evidence: Evidence, access: Access, node: int, score: int, phase: Phase) -> NodeScore:
         leaves = evidence.by_kind
         verdict, reason = Verdict(leaves[Kind.VERDICT][node].get("verdict")), Reason(leaves[Kind.VERDICT][node].get("reason"))
         contribution = leaves[Kind.CONTRIBUTION].get(node)
@@ -178,7 +179,7 @@ class Views:
             samples=leaves[Kind.UPDATE][node].get("samples"),
             verdict=verdict.word,
             reason=reason.code,
-            sentence=self._explained(evidence, node, reason),
+            sentence=self._explained(evidence.visible_to(access), node, reason),
             next_step=reason.next_step,
             weight=leaves[Kind.VERDICT][node].get("weight"),
             contribution=0 if contribution is None else contribution.get("contribution"),

@@ -55,16 +55,23 @@ def status(directory: Home, as_json: Json = False) -> None:
 
 
 @ends_well
-def why(directory: Home, number: Round, as_json: Json = False) -> None:
+def why(directory: Home, number: Round, passphrase_file: PassphraseFile = None, as_json: Json = False) -> None:
     """Say in ten lines why the node got what it got in a round.
 
+    Asks for no passphrase: with one that is given, the aggregator also tells the numbers behind its reason, as to members only.
     Example: fairshare node why press-7 3
     """
+    from ledger.wallet import Wallet, passphrase_is_given, read_passphrase
     from node.why import explain_round
+    from protocol.requests import RequestSigner
 
     with working("asking the chain and the aggregator", quiet=as_json):
         home, settings, ledger = open_home(directory)
-        found, symbol = explain_round(home, settings, ledger, number), ledger.token_symbol()
+        signer = None
+        if passphrase_is_given(passphrase_file):
+            account = Wallet.open(home.signing_key).unlock(read_passphrase(f"the keys of {directory}", passphrase_file))
+            signer = RequestSigner(ledger.domain, account)
+        found, symbol = explain_round(home, settings, ledger, number, signer), ledger.token_symbol()
     emit(found.to_json(), as_json, lambda: table(("", ""), found.rows(symbol)))
 
 

@@ -22,8 +22,9 @@ def _numbers(reason: Reason, statistics: Statistics, reputation: int, gate: Gate
     def value(statistic: Statistic) -> float:
         return statistics[statistic] / STATISTIC_UNIT
 
-    if reason in (Reason.CLIPPED, Reason.NORM_TOO_LARGE) and statistics[Statistic.REFERENCE]:
-        return f"(Its length is {value(Statistic.NORM):.3g}, the reference {value(Statistic.REFERENCE):.3g}.)"
+    if reason in (Reason.CLIPPED, Reason.NORM_TOO_LARGE):
+        reference = f", the reference {value(Statistic.REFERENCE):.3g}" if statistics[Statistic.REFERENCE] else ""
+        return f"(Its length is {value(Statistic.NORM):.3g}{reference}.)"
     if reason in _COPIES:
         return f"(Similarity {value(Statistic.DUPLICATE):.2f} of 1; independent nodes stay below {gate.duplicate / 1000:.2f}.)"
     if reason in _STATISTIC_OF:

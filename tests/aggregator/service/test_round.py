@@ -10,8 +10,10 @@ from learning.recipe import Recipe
 from learning.source import read_task_source
 from learning.training import train
 from ledger.records import RoundState
+from protocol.client import FederationClient
 from protocol.evidence import LEAF_KINDS, Access, Kind
 from protocol.parameters import encode_parameters, layout_of, model_hash, read_parameters
+from protocol.requests import RequestSigner
 from protocol.shares import SCORE_TOTAL
 from tests.aggregator.service.support import LAYOUT, Sent, Service, make_update, problem, small_update
 from tests.support.chain import account
@@ -101,6 +103,12 @@ def check_final_round(served: Service) -> None:
         ("reject", "norm-too-large"),
     ]
     assert all(node.sentence for node in scores.nodes)
+    with FederationClient(served.client.url, signer=RequestSigner(served.domain, account("signer 1"))) as member:
+        told = [node.sentence for node in member.scores(1).nodes]
+    # Numbers behind a verdict are statistics, so members are told and nobody else.
+    assert all(full.startswith(node.sentence) for full, node in zip(told, scores.nodes, strict=True))
+    assert "Its length is" in told[0]
+    assert "Its length is" not in scores.nodes[0].sentence
     assert all(node.next_step for node in scores.nodes if node.weight == 0)
     assert [node.address for node in scores.nodes] == [account(f"owner {number}").address for number in range(8)]
     # What REST says of pay is what the chain says.
