@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from ledger.artifacts import ContractName
 from ledger.client import LedgerClient
+from ledger.contracts import contract_at
 from ledger.records import RoundState
+from ledger.reverts import chain_errors
 
 
 @dataclass(frozen=True)
@@ -66,3 +69,20 @@ def _reward(client: LedgerClient, node: int, number: int) -> RoundReward:
     tokens = client.reward(number, node) if score else 0
     claimed = client.claimed(node, number) if score and state is RoundState.FINAL else False
     return RoundReward(number, state, score, tokens, claimed)
+
+
+def scorer_rounds(client: LedgerClient, scorer: str) -> tuple[int, ...]:
+    """The Final rounds that pay a scorer for its attestation and are not claimed, ascending. What pays no node pays no scorer."""
+    functions, found = contract_at(client.web3, client.ledger_address, ContractName.LEDGER).functions, list[int]()
+    with chain_errors("read the scorers' pool"):
+        if not functions.scorerPool().call():
+            return ()
+    for number in range(1, client.last_round() + 1):
+        on_chain, scorers = client.round(number), client.scorers(number)
+        if on_chain.state is not RoundState.FINAL or scorer not in scorers or not client.scores(number):
+            continue
+        with chain_errors(f"read the claims of {scorer}"):
+            claimed = bool(functions.scorerClaimed(scorer, number).call())
+        if on_chain.signers >> scorers.index(scorer) & 1 and not claimed:
+            found.append(number)
+    return tuple(found)

@@ -284,6 +284,28 @@ def dispute(
     emit(result, as_json, lambda: print(f"disputed {named} of round {number} with a bond of {show_amount(bond)} coin"))
 
 
+@app.command()
+@_expecting
+def claim(home: Home = Path(), passphrase_file: PassphraseFile = None, as_json: Json = False) -> None:
+    """Claim the scorer's part of all Final rounds that it attested to. The tokens go to the scorer's own address.
+
+    Example: fairshare scorer claim --home ./scorer
+    """
+    from aggregator.scorer.court import send
+    from ledger.rewards import scorer_rounds
+
+    with _gathering(home, None, None, None, None, passphrase_file) as gathering:
+        assert gathering.account is not None, "claiming needs the scorer's key"
+        ledger, scorer = gathering.ledger, str(gathering.account.address)
+        with working("reading every round from the chain", as_json):
+            numbers, before = scorer_rounds(ledger, scorer), ledger.balance(scorer)
+        if numbers:
+            send(gathering, "claim", ledger.claim_scorer(scorer, numbers))
+        claimed = ledger.balance(scorer) - before
+    told = f"claimed the rewards of {len(numbers)} round(s)" if claimed else "nothing to claim"
+    emit({"scorer": scorer, "rounds": list(numbers), "claimed": str(claimed)}, as_json, lambda: print(told))
+
+
 def _failed(number: int, refusal: Exception, as_json: bool) -> NoReturn:
     result = {"round": number, "result": "FAIL", "where": getattr(refusal, "where", None), "sentence": str(refusal)}
     emit(result, as_json, lambda: print(plain(f"FAIL  round {number}: {refusal}")))
