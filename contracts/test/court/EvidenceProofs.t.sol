@@ -240,11 +240,10 @@ contract EvidenceProofsTest is CourtTest {
         _lost(STRANGER, PROOF_FEE);
     }
 
-    /// @dev Where the merged model is worse than the base nobody is paid, however large the loss.
+    /// @dev Where the merged model is worse than the base nobody is paid: a small loss is no gain of almost 2^256.
     function test_basis_ofALoss() public {
         round = _closed();
-        header.utilityAll = type(int256).min;
-        header.utilityEmpty = type(int256).max;
+        header.utilityAll = header.utilityEmpty - 1;
         _tampered();
         vm.startPrank(STRANGER);
         court.proveWrongBasis(round, header, contributions[1], _opening(1));
