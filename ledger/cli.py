@@ -133,7 +133,7 @@ def invite(
         int, typer.Option(min=1, max=2**32 - 1, help="Most samples a round the node may count for: its weight is bounded by it.")
     ] = 10_000,
     days: Annotated[int, typer.Option(min=1, max=3650, help="How long the invitation is good for.")] = 30,
-    out: Annotated[Path | None, typer.Option(help="File to write; by default invitation-ADDRESS.json here.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; default: invitation-ADDRESS.json here.")] = None,
     chain_id: ChainId = None,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,

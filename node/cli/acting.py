@@ -26,7 +26,7 @@ def init(
         str | None,
         typer.Option(metavar="URL", envvar="FAIRSHARE_RPC_URL", help="Nodes of the chain, separated by commas."),
     ] = None,
-    payout: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where rewards go; by default the owner.")] = None,
+    payout: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where rewards go; default: the owner.")] = None,
     accept_task: Annotated[
         str | None, typer.Option(metavar="SHA256", help="Accept config and task with this task hash, without being asked.")
     ] = None,
@@ -85,7 +85,7 @@ def init(
 @ends_well
 def join(
     directory: Home,
-    stake: Annotated[str | None, typer.Option(help="Coin to deposit, as a decimal number; by default the least.")] = None,
+    stake: Annotated[str | None, typer.Option(help="Coin to deposit, as a decimal number; default: the least.")] = None,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
@@ -110,7 +110,7 @@ def join(
 @ends_well
 def run(
     directory: Home,
-    rounds: Annotated[int | None, typer.Option(min=1, help="Stop after this many rounds; by default Ctrl-C does.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Stop after this many rounds; default: at Ctrl-C.")] = None,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
@@ -140,7 +140,7 @@ def run(
 def claim(
     directory: Home,
     payer: Annotated[
-        Path | None, typer.Option(metavar="KEYSTORE", help="Wallet that pays the gas; by default the owner's.")
+        Path | None, typer.Option(metavar="KEYSTORE", help="Wallet that pays the gas; default: the owner's.")
     ] = None,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
