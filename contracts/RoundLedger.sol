@@ -285,15 +285,15 @@ contract RoundLedger is Governance {
         done.set(round);
     }
 
-    /// @dev The seed of a closed round. The chain knows the hashes of the last 256 blocks only, and not of this one: later
-    /// it is the one that was stored early.
+    /// @dev The seed of a closed round: the one stored early, or what the hash of its close block makes it. The chain knows the
+    /// hashes of the last 256 blocks only, and not of this one.
     function _seedOf(uint64 round, Record storage r) private view returns (bytes32) {
+        bytes32 early = r.early;
+        if (early != 0) return early;
         uint40 closeBlock = r.closeBlock;
         if (block.number <= closeBlock) revert SeedNotReady(closeBlock);
         bytes32 closeBlockHash = blockhash(closeBlock);
-        if (closeBlockHash != 0) return TypedData.seed(federation(), round, r.closing, closeBlockHash);
-        bytes32 early = r.early;
-        if (early == 0) revert SeedExpired(closeBlock);
-        return early;
+        if (closeBlockHash == 0) revert SeedExpired(closeBlock);
+        return TypedData.seed(federation(), round, r.closing, closeBlockHash);
     }
 }

@@ -6,6 +6,7 @@ waits for news or for the next look at the chain's clock. Whatever fails is trie
 end what cannot be mended.
 """
 
+from collections.abc import Sequence
 from threading import Event
 
 import structlog
@@ -102,13 +103,21 @@ class Coordinator:
             self._steps.settle(decided)
         under_way = store.undecided()
         # Parents first: with a Void one its children are Void too, and what they were about to do is not to be done.
-        progressed = [self._bind_again(found) or self._steps.take(found) for found in under_way]
+        progressed = [
+            self._bind_again(found) or self._steps.take(found)
+            for earlier, found in enumerate(under_way)
+            if found.phase is not Phase.OPENING or self._may_follow(under_way[:earlier])
+        ]
         if any(progressed):
             return True
-        if len(under_way) < self._max_pending and all(found.phase is Phase.PROPOSED for found in under_way):
+        if self._may_follow(under_way):
             last = store.last()
             return self._begin(1 if last is None else last.number + 1) or bool(unsettled)
         return bool(unsettled)
+
+    def _may_follow(self, under_way: Sequence[RoundRecord]) -> bool:
+        """Whether the chain lets a round open after these; a rollback may leave one that is to be opened behind too many."""
+        return len(under_way) < self._max_pending and all(found.phase is Phase.PROPOSED for found in under_way)
 
     def _bind_again(self, found: RoundRecord) -> bool:
         """Whether a round that is still to be opened had to be given another parent: what it was to continue is Void by now."""

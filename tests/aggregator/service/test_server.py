@@ -161,4 +161,4 @@ def test_what_keeps_it_from_starting_is_said_in_a_sentence(stage: Stage, monkeyp
 
     home.settings_file.write_text(with_values(home.settings_file.read_text(), {"port": 70_000, "prot": 1}))
     code, told = attempt()
-    assert (code, "port" in told, "prot" in told) == (14, True, True)
+    assert (code, "port" in told, "prot" in told) == (10, True, True)
