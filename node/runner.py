@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from eth_account.signers.local import LocalAccount
+
 from learning.errors import TrainingError
 from learning.training import Progress
 from ledger.client import LedgerClient
@@ -92,7 +94,10 @@ def run(
             f"signing with {account.address}, following {settings.federation_url}"
         )
         trainer = train or showing(lambda progress: _show(reporter, progress))
-        payer = lambda: Wallet.open(home.owner_key).unlock(passphrase)  # noqa: E731 since it is the shorter
+
+        def payer() -> LocalAccount:
+            return Wallet.open(home.owner_key).unlock(passphrase)
+
         part = Participation(home, settings, ledger, client, store, account, node, workplace, trainer, payer)
         return _Runner(part, reporter, terms.config.rounds, ledger.token_symbol(), on_report, pause).follow(rounds)
 

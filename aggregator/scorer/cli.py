@@ -237,7 +237,7 @@ def prove(
         working(f"looking for faults in round {number}", as_json),
     ):
         faults = faults_of(gathering, number)
-        judged = proved(gathering, faults[0]) if faults else None
+        judged = proved(gathering, number, faults[0]) if faults else None
     listed = [{"fault": fault.name, "sentence": fault.sentence} for fault in faults]
     proof = {"proved": judged.fault.name, "block": judged.mined.block} if judged else {"proved": None}
 
@@ -291,7 +291,6 @@ def claim(home: Home = Path(), passphrase_file: PassphraseFile = None, as_json: 
 
     Example: fairshare scorer claim --home ./scorer
     """
-    from aggregator.scorer.court import send
     from ledger.rewards import scorer_rounds
 
     with _gathering(home, None, None, None, None, passphrase_file) as gathering:
@@ -300,7 +299,7 @@ def claim(home: Home = Path(), passphrase_file: PassphraseFile = None, as_json: 
         with working("reading every round from the chain", as_json):
             numbers, before = scorer_rounds(ledger, scorer), ledger.balance(scorer)
         if numbers:
-            send(gathering, "claim", ledger.claim_scorer(scorer, numbers))
+            gathering.send("claim", ledger.claim_scorer(scorer, numbers))
         claimed = ledger.balance(scorer) - before
     told = f"claimed the rewards of {len(numbers)} round(s)" if claimed else "nothing to claim"
     emit({"scorer": scorer, "rounds": list(numbers), "claimed": str(claimed)}, as_json, lambda: print(told))

@@ -9,7 +9,7 @@ from aggregator.scorer.faults import Fault, provable_faults, sum_opening
 from aggregator.scorer.gathering import Gathering
 from aggregator.scorer.verify import intact, verify
 from ledger.records import Call
-from ledger.sender import MemoryJournal, Mined, Sender
+from ledger.sender import Mined
 from protocol.evidence import Evidence, Kind
 from protocol.openings import open_leaf
 
@@ -30,21 +30,15 @@ def faults_of(gathering: Gathering, number: int) -> tuple[Fault, ...]:
     return tuple(provable_faults(_evidence(gathering, number), gathering.ledger, number))
 
 
-def prove(gathering: Gathering, fault: Fault) -> Proved:
-    """Have the chain judge a fault; the prover gets the fee, or the wronged node its part. Raises `Reverted`."""
-    return Proved(fault, send(gathering, f"prove:{fault.name}", fault.proof))
+def prove(gathering: Gathering, number: int, fault: Fault) -> Proved:
+    """Have the chain judge a fault of a round; the prover gets the fee, or the wronged node its part. Raises `Reverted`."""
+    return Proved(fault, gathering.send(f"prove:{number}:{fault.name}", fault.proof))
 
 
 def dispute(gathering: Gathering, number: int, kind: Kind, position: int, bond: int) -> Mined:
     """Put a bond on a proposed round's leaf being wrong. Raises `NothingToDispute` if there is no such leaf, `Reverted`."""
     evidence = _evidence(gathering, number)
-    return send(gathering, f"dispute:{number}:{kind}:{position}", _dispute(gathering, evidence, number, kind, position, bond))
-
-
-def send(gathering: Gathering, key: str, call: Call) -> Mined:
-    """Send a call with the scorer's key."""
-    assert gathering.account is not None, "this needs the scorer's key"
-    return Sender(gathering.ledger.web3, gathering.account, MemoryJournal()).submit(key, call)
+    return gathering.send(f"dispute:{number}:{kind}:{position}", _dispute(gathering, evidence, number, kind, position, bond))
 
 
 def disputed_leaf(gathering: Gathering, number: int, named: str | None) -> tuple[Kind, int]:

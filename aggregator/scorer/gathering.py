@@ -10,6 +10,9 @@ from eth_account.signers.local import LocalAccount
 from aggregator.scorer.home import ScorerHome, ScorerSettings
 from aggregator.scorer.sources import Directory, GatheredBlobs, MirrorSource
 from ledger.client import LedgerClient
+from ledger.outbox import outbox
+from ledger.records import Call
+from ledger.sender import Mined, Sender
 from protocol.client import FederationClient
 from protocol.errors import ServiceError
 from protocol.requests import RequestSigner
@@ -25,6 +28,12 @@ class Gathering:
     blobs: GatheredBlobs
     mirrors: tuple[FederationClient, ...]
     account: LocalAccount | None
+
+    def send(self, key: str, call: Call) -> Mined:
+        """Send a call with the scorer's key, out of its outbox: killed and given again, it is sent once. Raises as `Sender`."""
+        assert self.account is not None, "this needs the scorer's key"
+        with outbox(self.home.transactions, self.ledger.web3, self.account.address) as journal:
+            return Sender(self.ledger.web3, self.account, journal).submit(key, call)
 
     def claimed(self, number: int) -> bytes | None:
         """The root of the evidence that some mirror claims for a round that is not proposed yet; None if none does."""

@@ -5,6 +5,7 @@ keys/           scorer.json: encrypted V3 keystore
 blobs/          content-addressed files, as other mirrors ask for them
 rounds/         <round>.json: what was attested, and the signatures of other scorers
 bodies/         <round>-<node>.json: bodies that nodes handed in here, see `forwarding`
+transactions/   what was sent to the chain and may not be mined, see `ledger.outbox`
 nonces.sqlite   signed requests that were answered
 """
 
@@ -60,6 +61,11 @@ class ScorerHome:
     def blobs_directory(self) -> Path:
         """The content-addressed files."""
         return self.path / "blobs"
+
+    @property
+    def transactions(self) -> Path:
+        """The outbox of the scorer's account."""
+        return self.path / "transactions"
 
     @property
     def nonces_file(self) -> Path:

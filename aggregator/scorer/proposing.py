@@ -4,13 +4,12 @@ from aggregator.mirror.claim import Claim
 from aggregator.scorer.errors import NoQuorum
 from aggregator.scorer.gathering import Gathering
 from aggregator.scorer.records import Records
-from ledger.sender import MemoryJournal, Mined, Sender
+from ledger.sender import Mined
 from protocol.errors import ServiceError, SignatureError
 
 
 def propose(gathering: Gathering, number: int) -> Mined:
     """Gather the signatures that mirrors have for one outcome and send them. Raises `NoQuorum`, and what the ledger raises."""
-    assert gathering.account is not None, "proposing needs the scorer's key"
     best: tuple[Claim, dict[str, bytes]] | None = None
     for claim, signatures in _gathered(gathering, number).items():
         if best is None or len(signatures) > len(best[1]):
@@ -21,8 +20,7 @@ def propose(gathering: Gathering, number: int) -> Mined:
     claim, signatures = best
     in_order = [signatures[signer] for signer in sorted(signatures, key=lambda address: int(address, 16))]
     call = gathering.ledger.propose(number, claim.evidence_root, claim.model_hash, claim.scores, in_order)
-    sender = Sender(gathering.ledger.web3, gathering.account, MemoryJournal())
-    return sender.submit(f"propose:{number}", call)
+    return gathering.send(f"propose:{number}", call)
 
 
 def _gathered(gathering: Gathering, number: int) -> dict[Claim, dict[str, bytes]]:

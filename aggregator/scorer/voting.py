@@ -10,7 +10,6 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 
 from aggregator.assembly import assemble, read_bundle
-from aggregator.scorer.court import send
 from aggregator.scorer.gathering import Gathering
 from aggregator.scorer.recompute import recomputed
 from aggregator.scorer.references import references_from
@@ -54,15 +53,15 @@ class Voting:
         vote = self._disputes.vote(number, self._scorer)
         if step == 0 and vote is Vote.NONE and self._scorer in ledger.scorers(dispute.round):
             sealed = self._sealed(dispute)
-            send(self._gathering, f"seal:{number}", ledger.court.seal_vote(number, self._scorer, sealed.recomputed, sealed.salt))
+            self._gathering.send(f"seal:{number}", ledger.court.seal_vote(number, self._scorer, sealed.recomputed, sealed.salt))
             log.info("vote sealed", dispute=number, round=dispute.round)
         elif step == 1 and vote is Vote.SEALED:
             kept = SealedVote.model_validate_json(self._file(number).read_bytes())
             call = ledger.court.reveal_vote(number, kept.payload, kept.recomputed, kept.salt)
-            send(self._gathering, f"reveal:{number}", call)
+            self._gathering.send(f"reveal:{number}", call)
             log.info("vote revealed", dispute=number, vote=self._disputes.vote(number, self._scorer).name.lower())
         elif step >= 2:
-            send(self._gathering, f"decide:{number}", ledger.court.decide(number))
+            self._gathering.send(f"decide:{number}", ledger.court.decide(number))
             log.info("dispute decided", dispute=number, verdict=self._disputes.one(number).verdict.name.lower())
 
     def _sealed(self, dispute: Dispute) -> SealedVote:

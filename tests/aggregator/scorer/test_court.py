@@ -113,7 +113,7 @@ def test_a_provable_fault_voids_the_round_and_costs_the_aggregator_its_bond(
     with proposed(evaluated, tmp_path, evidence, scores) as (stage, gathering):
         faults = faults_of(gathering, 1)
         assert name in [fault.name for fault in faults]
-        judged = prove(gathering, next(fault for fault in faults if fault.name == name))
+        judged = prove(gathering, 1, next(fault for fault in faults if fault.name == name))
         assert judged.mined.block
         assert stage.ledger.round(1).state is RoundState.VOID
 
