@@ -3,15 +3,15 @@ pragma solidity 0.8.37;
 
 import {IContributionToken} from "./interfaces/IContributionToken.sol";
 import {ICourt} from "./interfaces/ICourt.sol";
+import {IFederation} from "./interfaces/IFederation.sol";
 import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
-import {IRoundLedger} from "./interfaces/IRoundLedger.sol";
 import {ScoreVector} from "./libraries/ScoreVector.sol";
 import {TypedData} from "./libraries/TypedData.sol";
 
 /// @title Federation
 /// @notice What a federation is deployed with and keeps for ever: the half of the round ledger that never changes.
-abstract contract Federation is IRoundLedger {
-    /// @inheritdoc IRoundLedger
+abstract contract Federation is IFederation {
+    /// @inheritdoc IFederation
     uint256 public constant SCORE_TOTAL = ScoreVector.TOTAL;
 
     IContributionToken internal immutable _token;
@@ -58,42 +58,42 @@ abstract contract Federation is IRoundLedger {
         _voteTime = config.timing.voteTime;
     }
 
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IFederation
     function federation() public view returns (bytes32) {
         return TypedData.domainSeparator(address(this));
     }
 
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IFederation
     function pool() external view returns (uint256) {
         return _pool;
     }
 
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IFederation
     function scorerPool() external view returns (uint256) {
         return _scorerPool;
     }
 
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IFederation
     function maxPending() external view returns (uint256) {
         return _maxPending;
     }
 
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IFederation
     function timing() external view returns (Timing memory) {
         return Timing(_commitTime, _closeTime, _revealTime, _graceTime, _proposeTime, _window, _voteTime);
     }
 
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IFederation
     function token() external view returns (address) {
         return address(_token);
     }
 
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IFederation
     function registry() external view returns (address) {
         return address(_registry);
     }
 
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IFederation
     function court() external view returns (address) {
         return _court;
     }

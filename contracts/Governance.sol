@@ -5,16 +5,16 @@ import {
     AccessControlDefaultAdminRules
 } from "@openzeppelin/contracts/access/extensions/AccessControlDefaultAdminRules.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {IRoundLedger} from "./interfaces/IRoundLedger.sol";
+import {IGovernance} from "./interfaces/IGovernance.sol";
 import {Rounds} from "./Rounds.sol";
 
 /// @title Governance
 /// @notice What the roles of a federation may do: announce a change for later rounds, and pause the opening of rounds.
 /// @dev Nothing here reaches a round that is open, a score, a claim, a stake or a bond.
 abstract contract Governance is Rounds, AccessControlDefaultAdminRules {
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IGovernance
     bytes32 public constant OPERATOR_ROLE = keccak256("OPERATOR_ROLE");
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IGovernance
     bytes32 public constant GUARDIAN_ROLE = keccak256("GUARDIAN_ROLE");
 
     // ---------------------------------------------------------------------------------------------------- storage
@@ -32,7 +32,7 @@ abstract contract Governance is Rounds, AccessControlDefaultAdminRules {
         _taskHash = config.taskHash;
     }
 
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IGovernance
     function announce(Terms calldata terms) external onlyRole(DEFAULT_ADMIN_ROLE) returns (uint40 enactableAt) {
         enactableAt = _now() + SafeCast.toUint40(defaultAdminDelay());
         _announced = keccak256(abi.encode(terms));
@@ -40,7 +40,7 @@ abstract contract Governance is Rounds, AccessControlDefaultAdminRules {
         emit TermsAnnounced(terms, enactableAt);
     }
 
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IGovernance
     function enact(Terms calldata terms) external {
         bytes32 hashed = keccak256(abi.encode(terms));
         if (hashed != _announced) revert NotAnnounced(hashed);
@@ -53,29 +53,34 @@ abstract contract Governance is Rounds, AccessControlDefaultAdminRules {
         _registry.appoint(terms.aggregator, terms.scorers);
     }
 
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IGovernance
     function pause() external onlyRole(GUARDIAN_ROLE) {
         _paused = true;
         emit Paused(msg.sender);
     }
 
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IGovernance
     function unpause() external onlyRole(DEFAULT_ADMIN_ROLE) {
         _paused = false;
         emit Unpaused(msg.sender);
     }
 
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IGovernance
     function announced() external view returns (bytes32 terms, uint40 enactableAt) {
         return (_announced, _enactableAt);
     }
 
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IGovernance
+    function paused() external view returns (bool) {
+        return _paused;
+    }
+
+    /// @inheritdoc IGovernance
     function configHash() external view returns (bytes32) {
         return _configHash;
     }
 
-    /// @inheritdoc IRoundLedger
+    /// @inheritdoc IGovernance
     function taskHash() external view returns (bytes32) {
         return _taskHash;
     }

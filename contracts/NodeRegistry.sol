@@ -8,12 +8,13 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import {BondRegistry} from "./BondRegistry.sol";
+import {Officers} from "./Officers.sol";
 import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
 import {IRoundLedger} from "./interfaces/IRoundLedger.sol";
 import {TypedData} from "./libraries/TypedData.sol";
 
 /// @title NodeRegistry
-/// @notice The nodes of a federation, beside the aggregator and the scorers, which `BondRegistry` keeps.
+/// @notice The nodes of a federation, beside the aggregator and the scorers, which `Officers` and `BondRegistry` keep.
 /// @dev A node's membership is a history of checkpoints, keyed by the first round that they hold for: the highest sample
 /// count and the signing key in one value, zero for not eligible. Every change is keyed at the round after the last one
 /// opened, so the roster of a round never changes once it is open.
@@ -198,7 +199,7 @@ contract NodeRegistry is INodeRegistry, BondRegistry {
     }
 
     /// @inheritdoc INodeRegistry
-    function nodeCount() public view override(INodeRegistry, BondRegistry) returns (uint32) {
+    function nodeCount() public view override(INodeRegistry, Officers) returns (uint32) {
         return _nodeCount;
     }
 
@@ -306,7 +307,7 @@ contract NodeRegistry is INodeRegistry, BondRegistry {
         member.history.push(SafeCast.toUint48(fromRound), (uint208(maxSamples) << 160) | uint160(signer));
     }
 
-    /// @inheritdoc BondRegistry
+    /// @inheritdoc Officers
     function _isNode(address account) internal view override returns (bool) {
         return _nodePlusOneOf[account] != 0 || _nodePlusOneServedBy[account] != 0;
     }

@@ -9,7 +9,7 @@ import {ScoreVector} from "./libraries/ScoreVector.sol";
 
 /// @title Rounds
 /// @notice What the ledger keeps of its rounds, and what can be asked about them: the half of the ledger that only reads.
-abstract contract Rounds is Federation {
+abstract contract Rounds is Federation, IRoundLedger {
     using BitMaps for BitMaps.BitMap;
 
     /// @dev `Round` as it is stored. The first ten fields fill one slot, and the next four a slot that most rounds leave
@@ -153,11 +153,6 @@ abstract contract Rounds is Federation {
     /// @inheritdoc IRoundLedger
     function reserved() external view returns (uint256) {
         return _reserved;
-    }
-
-    /// @inheritdoc IRoundLedger
-    function paused() external view returns (bool) {
-        return _paused;
     }
 
     // --------------------------------------------------------------------------------------------------- internal

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.27;
 
-import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {TypedData} from "../libraries/TypedData.sol";
+import {IFederation} from "./IFederation.sol";
+import {IGovernance} from "./IGovernance.sol";
 
 /// @title IRoundLedger
 /// @notice The rounds of a federation: what each was bound to, what it ended with, what every node scored in it, and the
@@ -17,7 +18,7 @@ import {TypedData} from "../libraries/TypedData.sol";
 /// Round 0, the genesis, is Final from the start. Rounds form one line: each continues the last that is not Void, its
 /// parent, once that has an outcome. A round is Final when its own window is over and its parent is Final; when a parent
 /// becomes Void, so do the rounds after it. No role can change or undo a Final round, or mint otherwise.
-interface IRoundLedger is IAccessControl {
+interface IRoundLedger is IFederation, IGovernance {
     /// @notice Where a round stands.
     enum State {
         None,
@@ -27,69 +28,6 @@ interface IRoundLedger is IAccessControl {
         Disputed,
         Final,
         Void
-    }
-
-    /// @notice How long each state waits, in seconds, none zero.
-    /// @param commitTime The time that nodes have to train and commit.
-    /// @param closeTime The time that the aggregator has after it to close the round.
-    /// @param revealTime The time that nodes have after closing to upload their updates.
-    /// @param graceTime The time that the aggregator has after it to include updates that scorers forward.
-    /// @param proposeTime The time that the aggregator and the scorers have after it to propose the outcome.
-    /// @param window The time between the proposal and finality, in which disputes are filed.
-    /// @param voteTime The time of each of the three steps of a dispute: committing to votes, revealing them, deciding.
-    struct Timing {
-        uint40 commitTime;
-        uint40 closeTime;
-        uint40 revealTime;
-        uint40 graceTime;
-        uint40 proposeTime;
-        uint40 window;
-        uint40 voteTime;
-    }
-
-    /// @notice What a federation is deployed with.
-    /// @param token The token, which names this ledger.
-    /// @param registry The registry, which names this ledger.
-    /// @param court The court, which names this ledger.
-    /// @param admin The account that announces changes, grants and revokes roles, and ends a pause; replaceable in two steps
-    /// with a delay.
-    /// @param operator The first account whose invitations count, a plain key.
-    /// @param guardian The first account that may pause the opening of rounds.
-    /// @param adminDelay The delay of a change of admin, and of every change that the admin announces, in seconds.
-    /// @param configHash The hash of the federation's configuration.
-    /// @param taskHash The hash of the task's sources.
-    /// @param genesisModel The hash of the model that round 0 ends with.
-    /// @param pool What the nodes of a round share, in base units, a positive multiple of `SCORE_TOTAL`.
-    /// @param scorerPool What the scorers of a paying round share on top, in base units; it may be zero.
-    /// @param maxPending How many rounds may be neither Final nor Void at a time, at least one.
-    /// @param timing How long each state waits.
-    struct Config {
-        address token;
-        address registry;
-        address court;
-        address admin;
-        address operator;
-        address guardian;
-        uint48 adminDelay;
-        bytes32 configHash;
-        bytes32 taskHash;
-        bytes32 genesisModel;
-        uint256 pool;
-        uint256 scorerPool;
-        uint256 maxPending;
-        Timing timing;
-    }
-
-    /// @notice What the admin can change, for rounds opened later: announced first, enacted after a delay.
-    /// @param configHash The hash of the federation's configuration.
-    /// @param taskHash The hash of the task's sources.
-    /// @param aggregator The account that opens and closes rounds.
-    /// @param scorers The accounts whose attestations count.
-    struct Terms {
-        bytes32 configHash;
-        bytes32 taskHash;
-        address aggregator;
-        address[] scorers;
     }
 
     /// @notice What the ledger keeps of a round.
@@ -203,42 +141,6 @@ interface IRoundLedger is IAccessControl {
     /// @notice A scorer's rewards of these rounds were minted.
     event ScorerRewardsClaimed(address indexed scorer, uint64[] rounds, uint256 amount);
 
-    /// @notice A change was announced; anybody can enact it from `enactableAt` on.
-    event TermsAnnounced(Terms terms, uint40 enactableAt);
-
-    /// @notice A change was enacted; it holds for rounds opened from now on.
-    event TermsEnacted(bytes32 configHash, bytes32 taskHash, address indexed aggregator, address[] scorers);
-
-    /// @notice No round opens until `Unpaused`; everything else goes on.
-    event Paused(address indexed guardian);
-
-    /// @notice Rounds open again.
-    event Unpaused(address indexed admin);
-
-    /// @notice Thrown at deployment when `contractAddress` names `named` as its ledger.
-    error WrongLedger(address contractAddress, address named);
-
-    /// @notice Thrown at deployment when the registry names `named` as its court.
-    error WrongCourt(address registry, address named);
-
-    /// @notice Thrown at deployment when the court names `named` as its registry.
-    error WrongRegistry(address court, address named);
-
-    /// @notice Thrown at deployment when the pool is not a positive multiple of `SCORE_TOTAL`.
-    error BadPool(uint256 pool, uint256 scoreTotal);
-
-    /// @notice Thrown at deployment when one of the timings is zero.
-    error ZeroTiming();
-
-    /// @notice Thrown at deployment when no round could be pending, or more than 255.
-    error BadMaxPending(uint256 maxPending);
-
-    /// @notice Thrown at deployment when the cap is too large to keep account of.
-    error CapTooLarge(uint256 cap);
-
-    /// @notice Thrown at deployment when stakes unbond so fast that they are gone before a fault can be proved.
-    error UnbondingTooShort(uint256 unbonding, uint256 exclusiveMinimum);
-
     /// @notice Thrown when a round is in another state than the call needs.
     error WrongState(uint64 round, State state);
 
@@ -290,12 +192,6 @@ interface IRoundLedger is IAccessControl {
 
     /// @notice Thrown when a round is disputed at or after the end of its window.
     error WindowOver(uint64 round, uint40 windowEnd);
-
-    /// @notice Thrown when other terms are enacted than the ones announced.
-    error NotAnnounced(bytes32 terms);
-
-    /// @notice Thrown when terms are enacted before their time.
-    error TooEarly(uint40 enactableAt);
 
     /// @notice Thrown when the token's cap does not hold another pool beyond what is reserved.
     error CapReached(uint256 reserved, uint256 pool, uint256 cap);
@@ -374,19 +270,6 @@ interface IRoundLedger is IAccessControl {
     /// @return amount What was minted, in base units.
     function claimScorer(address scorer, uint64[] calldata rounds) external returns (uint256 amount);
 
-    /// @notice Announces a change. Only the admin may; a new announcement replaces one that is not enacted.
-    /// @return enactableAt When anybody can enact it: after the admin's delay, in seconds.
-    function announce(Terms calldata terms) external returns (uint40 enactableAt);
-
-    /// @notice Enacts the change that was announced, for rounds opened from now on. Anyone may, when it is time.
-    function enact(Terms calldata terms) external;
-
-    /// @notice Stops the opening of rounds, and nothing else. Only a guardian may.
-    function pause() external;
-
-    /// @notice Lets rounds open again. Only the admin may.
-    function unpause() external;
-
     /// @notice Makes a round wait for a dispute. Only the court may, while the round's window lasts.
     function suspend(uint64 round) external;
 
@@ -429,54 +312,6 @@ interface IRoundLedger is IAccessControl {
     /// @notice The leaf that a node committed to on chain in a round; zero when it did not.
     function commitOf(uint64 round, uint32 node) external view returns (bytes32);
 
-    /// @notice The hash of the terms announced and not enacted, zero when there are none, and when they can be enacted.
-    function announced() external view returns (bytes32 terms, uint40 enactableAt);
-
-    /// @notice Whether no round may open.
-    function paused() external view returns (bool);
-
-    /// @notice The identity of the federation: its EIP-712 domain separator.
-    function federation() external view returns (bytes32);
-
-    /// @notice The hash of the federation's configuration, for the next round.
-    function configHash() external view returns (bytes32);
-
-    /// @notice The hash of the task's sources, for the next round.
-    function taskHash() external view returns (bytes32);
-
-    /// @notice What the nodes of a round share, in base units.
-    function pool() external view returns (uint256);
-
-    /// @notice What the scorers of a paying round share on top, in base units.
-    function scorerPool() external view returns (uint256);
-
-    /// @notice How many rounds may be neither Final nor Void at a time.
-    function maxPending() external view returns (uint256);
-
     /// @notice How much of the token's cap is taken: minted, or promised to rounds that may yet be claimed.
     function reserved() external view returns (uint256);
-
-    /// @notice How long each state waits.
-    function timing() external view returns (Timing memory);
-
-    /// @notice The token that rewards are minted in.
-    function token() external view returns (address);
-
-    /// @notice The registry of nodes, aggregator and scorers.
-    function registry() external view returns (address);
-
-    /// @notice The court of proofs and disputes.
-    function court() external view returns (address);
-
-    /// @notice What the scores of a paying round sum to.
-    // forge-lint: disable-next-line(mixed-case-function)
-    function SCORE_TOTAL() external view returns (uint256);
-
-    /// @notice The role that may pause the opening of rounds.
-    // forge-lint: disable-next-line(mixed-case-function)
-    function GUARDIAN_ROLE() external view returns (bytes32);
-
-    /// @notice The role whose signed invitations the registry accepts.
-    // forge-lint: disable-next-line(mixed-case-function)
-    function OPERATOR_ROLE() external view returns (bytes32);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IBondRegistry} from "../../interfaces/IBondRegistry.sol";
 import {ICourt} from "../../interfaces/ICourt.sol";
+import {IOfficers} from "../../interfaces/IOfficers.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
 import {Evidence} from "../../libraries/Evidence.sol";
 import {Recomputation} from "../../libraries/Recomputation.sol";
@@ -215,7 +215,7 @@ contract DisputesTest is CourtTest {
 
     function test_seal_refused() public {
         uint256 id = _file();
-        vm.expectRevert(abi.encodeWithSelector(IBondRegistry.NotAScorer.selector, STRANGER));
+        vm.expectRevert(abi.encodeWithSelector(IOfficers.NotAScorer.selector, STRANGER));
         vm.prank(STRANGER);
         court.sealVote(id, SALT);
         _seal(id, 0, utility);
@@ -278,7 +278,7 @@ contract DisputesTest is CourtTest {
         for (uint256 i; i < 3; ++i) {
             bonded[i] = all[i + 1];
         }
-        vm.expectRevert(abi.encodeWithSelector(IBondRegistry.ScorerNotBonded.selector, poor));
+        vm.expectRevert(abi.encodeWithSelector(IOfficers.ScorerNotBonded.selector, poor));
         ledger.propose(round, proposal, all);
         ledger.propose(round, proposal, bonded);
         uint256 id = _file();
@@ -391,7 +391,7 @@ contract DisputesTest is CourtTest {
         court.proveContradiction(id, _scorer(0));
         _notAFault();
         court.proveContradiction(id, _scorer(3));
-        vm.expectRevert(abi.encodeWithSelector(IBondRegistry.NotAScorer.selector, STRANGER));
+        vm.expectRevert(abi.encodeWithSelector(IOfficers.NotAScorer.selector, STRANGER));
         court.proveContradiction(id, STRANGER);
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IGovernance} from "../../interfaces/IGovernance.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
 import {TypedData} from "../../libraries/TypedData.sol";
 import {CourtTest} from "../utils/CourtTest.sol";
@@ -165,7 +166,7 @@ contract LedgerFuzzTest is CourtTest {
         uint32 time,
         bool same
     ) public {
-        IRoundLedger.Terms memory terms = IRoundLedger.Terms(config, task, STRANGER, _scorers(1));
+        IGovernance.Terms memory terms = IGovernance.Terms(config, task, STRANGER, _scorers(1));
         address caller = _anyone(choice, other);
         bool announced = _as(caller, abi.encodeCall(ledger.announce, (terms)));
         vm.assertTrue(announced == (caller == ADMIN));

@@ -6,6 +6,7 @@ import {NodeRegistry} from "../../NodeRegistry.sol";
 import {RoundLedger} from "../../RoundLedger.sol";
 import {Court} from "../../Court.sol";
 import {ICourt} from "../../interfaces/ICourt.sol";
+import {IFederation} from "../../interfaces/IFederation.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
 import {TypedData} from "../../libraries/TypedData.sol";
 import {BaseTest} from "../utils/BaseTest.sol";
@@ -67,68 +68,68 @@ contract LedgerDeploymentTest is BaseTest {
     }
 
     function test_namedByOthers() public {
-        IRoundLedger.Config memory config = _config(address(token), address(registry), address(court));
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.WrongLedger.selector, address(token), address(ledger)));
+        IFederation.Config memory config = _config(address(token), address(registry), address(court));
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongLedger.selector, address(token), address(ledger)));
         new RoundLedger(config);
 
         address next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
         config.token = address(new ContributionToken("", "", CAP, next));
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.WrongLedger.selector, address(registry), address(ledger)));
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongLedger.selector, address(registry), address(ledger)));
         new RoundLedger(config);
 
         next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 2);
         config.token = address(new ContributionToken("", "", CAP, next));
         config.registry = address(_newRegistry(next, STRANGER, _scorers(1)));
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.WrongLedger.selector, address(court), address(ledger)));
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongLedger.selector, address(court), address(ledger)));
         new RoundLedger(config);
     }
 
     function test_registryAndCourtNameOthers() public {
         address next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 3);
-        IRoundLedger.Config memory config = _config(
+        IFederation.Config memory config = _config(
             address(new ContributionToken("", "", CAP, next)),
             address(_newRegistry(next, STRANGER, _scorers(1))),
             address(new Court(next, STRANGER, 1))
         );
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.WrongCourt.selector, config.registry, STRANGER));
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongCourt.selector, config.registry, STRANGER));
         new RoundLedger(config);
 
         next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 3);
         config.token = address(new ContributionToken("", "", CAP, next));
         config.court = address(new Court(next, STRANGER, 1));
         config.registry = address(_newRegistry(next, config.court, _scorers(1)));
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.WrongRegistry.selector, config.court, STRANGER));
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongRegistry.selector, config.court, STRANGER));
         new RoundLedger(config);
     }
 
     function testFuzz_pool(uint256 pool) public {
         vm.assume(pool == 0 || pool % SCORES != 0);
-        IRoundLedger.Config memory config = _valid();
+        IFederation.Config memory config = _valid();
         config.pool = pool;
-        _refused(config, UNBONDING, CAP, abi.encodeWithSelector(IRoundLedger.BadPool.selector, pool, SCORES));
+        _refused(config, UNBONDING, CAP, abi.encodeWithSelector(IFederation.BadPool.selector, pool, SCORES));
     }
 
     function test_maxPending() public {
         uint256[2] memory bad = [uint256(0), 256];
         for (uint256 i; i < bad.length; ++i) {
-            IRoundLedger.Config memory config = _valid();
+            IFederation.Config memory config = _valid();
             config.maxPending = bad[i];
-            _refused(config, UNBONDING, CAP, abi.encodeWithSelector(IRoundLedger.BadMaxPending.selector, bad[i]));
+            _refused(config, UNBONDING, CAP, abi.encodeWithSelector(IFederation.BadMaxPending.selector, bad[i]));
         }
     }
 
     function test_cap() public {
         uint256 cap = uint256(type(uint128).max) + 1;
-        _refused(_valid(), UNBONDING, cap, abi.encodeWithSelector(IRoundLedger.CapTooLarge.selector, cap));
+        _refused(_valid(), UNBONDING, cap, abi.encodeWithSelector(IFederation.CapTooLarge.selector, cap));
     }
 
     function test_timing_zero() public {
         for (uint256 i; i < 7; ++i) {
             uint40[7] memory t = [uint40(1), 1, 1, 1, 1, 1, 1];
             t[i] = 0;
-            IRoundLedger.Config memory config = _valid();
-            config.timing = IRoundLedger.Timing(t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
-            _refused(config, UNBONDING, CAP, abi.encodeWithSelector(IRoundLedger.ZeroTiming.selector));
+            IFederation.Config memory config = _valid();
+            config.timing = IFederation.Timing(t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
+            _refused(config, UNBONDING, CAP, abi.encodeWithSelector(IFederation.ZeroTiming.selector));
         }
     }
 
@@ -138,14 +139,14 @@ contract LedgerDeploymentTest is BaseTest {
             _valid(),
             minimum,
             CAP,
-            abi.encodeWithSelector(IRoundLedger.UnbondingTooShort.selector, minimum, uint256(minimum))
+            abi.encodeWithSelector(IFederation.UnbondingTooShort.selector, minimum, uint256(minimum))
         );
         uint40 most = type(uint40).max;
-        IRoundLedger.Config memory config = _valid();
+        IFederation.Config memory config = _valid();
         config.maxPending = 255;
-        config.timing = IRoundLedger.Timing(most, most, most, most, most, most, most);
+        config.timing = IFederation.Timing(most, most, most, most, most, most, most);
         uint256 all = 256 * 9 * uint256(most);
-        _refused(config, most, CAP, abi.encodeWithSelector(IRoundLedger.UnbondingTooShort.selector, most, all));
+        _refused(config, most, CAP, abi.encodeWithSelector(IFederation.UnbondingTooShort.selector, most, all));
     }
 
     function test_noDisputeBond() public {
@@ -153,11 +154,11 @@ contract LedgerDeploymentTest is BaseTest {
         new Court(address(ledger), address(registry), 0);
     }
 
-    function _valid() private pure returns (IRoundLedger.Config memory) {
+    function _valid() private pure returns (IFederation.Config memory) {
         return _config(address(0), address(0), address(0));
     }
 
-    function _refused(IRoundLedger.Config memory config, uint40 unbonding, uint256 cap, bytes memory reason) private {
+    function _refused(IFederation.Config memory config, uint40 unbonding, uint256 cap, bytes memory reason) private {
         address ledgerAddress;
         (config.token, config.registry, config.court, ledgerAddress) = _addresses();
         new ContributionToken("", "", cap, ledgerAddress);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IBondRegistry} from "../../interfaces/IBondRegistry.sol";
+import {IOfficers} from "../../interfaces/IOfficers.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
 import {BaseTest} from "../utils/BaseTest.sol";
 
@@ -22,7 +22,7 @@ contract OpenTest is BaseTest {
     function test_byNoAggregator() public {
         address[3] memory others = [STRANGER, ADMIN, GUARDIAN];
         for (uint256 i; i < others.length; ++i) {
-            vm.expectRevert(abi.encodeWithSelector(IBondRegistry.NotTheAggregator.selector, others[i], AGGREGATOR));
+            vm.expectRevert(abi.encodeWithSelector(IOfficers.NotTheAggregator.selector, others[i], AGGREGATOR));
             vm.prank(others[i]);
             ledger.open(0, SHARDS, ROOT_SET);
         }

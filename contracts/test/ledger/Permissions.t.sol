@@ -4,6 +4,8 @@ pragma solidity 0.8.37;
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {IBondRegistry} from "../../interfaces/IBondRegistry.sol";
 import {IContributionToken} from "../../interfaces/IContributionToken.sol";
+import {IGovernance} from "../../interfaces/IGovernance.sol";
+import {IOfficers} from "../../interfaces/IOfficers.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
 import {TypedData} from "../../libraries/TypedData.sol";
 import {BaseTest} from "../utils/BaseTest.sol";
@@ -48,7 +50,7 @@ contract PermissionsTest is BaseTest {
             address(court),
             address(ledger)
         ];
-        IRoundLedger.Terms memory terms = IRoundLedger.Terms("c", "t", AGGREGATOR, _scorers(4));
+        IGovernance.Terms memory terms = IGovernance.Terms("c", "t", AGGREGATOR, _scorers(4));
         _add(address(ledger), abi.encodeCall(ledger.open, (0, SHARDS, ROOT_SET)), AGGREGATORS);
         _add(address(ledger), abi.encodeCall(ledger.close, (1, UPDATE_ROOT, 0)), AGGREGATORS);
         _add(address(ledger), abi.encodeCall(ledger.abandon, (1)), AGGREGATORS);
@@ -94,10 +96,10 @@ contract PermissionsTest is BaseTest {
     }
 
     function _isRefusal(bytes4 reason) private pure returns (bool) {
-        return reason == IBondRegistry.NotTheAggregator.selector || reason == IRoundLedger.NotTheAggregator.selector
+        return reason == IOfficers.NotTheAggregator.selector || reason == IRoundLedger.NotTheAggregator.selector
             || reason == IAccessControl.AccessControlUnauthorizedAccount.selector
             || reason == IRoundLedger.NotTheCourt.selector || reason == IBondRegistry.NotTheCourt.selector
-            || reason == IBondRegistry.NotTheLedger.selector || reason == IContributionToken.NotTheLedger.selector;
+            || reason == IOfficers.NotTheLedger.selector || reason == IContributionToken.NotTheLedger.selector;
     }
 
     function test_admin_isReplacedInTwoStepsWithADelay() public {
@@ -160,7 +162,7 @@ contract ScorerPoolTest is BaseTest {
         address silent = vm.addr(_scorerKey(3));
         vm.expectRevert(abi.encodeWithSelector(IRoundLedger.NothingToClaimFor.selector, silent));
         ledger.claimScorer(silent, _one(round));
-        vm.expectRevert(abi.encodeWithSelector(IBondRegistry.NotAScorer.selector, STRANGER));
+        vm.expectRevert(abi.encodeWithSelector(IOfficers.NotAScorer.selector, STRANGER));
         ledger.claimScorer(STRANGER, _one(round));
     }
 

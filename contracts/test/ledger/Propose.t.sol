@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {IBondRegistry} from "../../interfaces/IBondRegistry.sol";
+import {IOfficers} from "../../interfaces/IOfficers.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
 import {ScoreVector} from "../../libraries/ScoreVector.sol";
 import {TypedData} from "../../libraries/TypedData.sol";
@@ -129,7 +129,7 @@ contract ProposeTest is BaseTest {
     function test_attestations_fewerThanTheQuorum() public {
         for (uint256 count; count < QUORUM; ++count) {
             bytes[] memory attestations = _attest(round, _proposal(scores), count);
-            _refused(scores, attestations, abi.encodeWithSelector(IBondRegistry.QuorumMissed.selector, count, QUORUM));
+            _refused(scores, attestations, abi.encodeWithSelector(IOfficers.QuorumMissed.selector, count, QUORUM));
         }
     }
 
@@ -143,7 +143,7 @@ contract ProposeTest is BaseTest {
         bytes[] memory attestations = _attested();
         attestations[2] = attestations[1];
         address twice = vm.addr(_scorerKey(1));
-        _refused(scores, attestations, abi.encodeWithSelector(IBondRegistry.SignersUnsorted.selector, twice, twice));
+        _refused(scores, attestations, abi.encodeWithSelector(IOfficers.SignersUnsorted.selector, twice, twice));
     }
 
     function test_attestations_outOfOrder() public {
@@ -152,9 +152,7 @@ contract ProposeTest is BaseTest {
         _refused(
             scores,
             attestations,
-            abi.encodeWithSelector(
-                IBondRegistry.SignersUnsorted.selector, vm.addr(_scorerKey(1)), vm.addr(_scorerKey(0))
-            )
+            abi.encodeWithSelector(IOfficers.SignersUnsorted.selector, vm.addr(_scorerKey(1)), vm.addr(_scorerKey(0)))
         );
     }
 
@@ -166,7 +164,7 @@ contract ProposeTest is BaseTest {
         );
         // The first place, where any address is in order.
         attestations[0] = _sign(0xbad, structHash);
-        _refused(scores, attestations, abi.encodeWithSelector(IBondRegistry.NotAScorer.selector, vm.addr(0xbad)));
+        _refused(scores, attestations, abi.encodeWithSelector(IOfficers.NotAScorer.selector, vm.addr(0xbad)));
     }
 
     /// @dev A signature of anything else recovers to some other address.
@@ -189,8 +187,7 @@ contract ProposeTest is BaseTest {
             address(ledger).call(abi.encodeCall(ledger.propose, (round, proposal, attestations)));
         vm.assertFalse(success);
         vm.assertTrue(
-            bytes4(reason) == IBondRegistry.NotAScorer.selector
-                || bytes4(reason) == IBondRegistry.SignersUnsorted.selector
+            bytes4(reason) == IOfficers.NotAScorer.selector || bytes4(reason) == IOfficers.SignersUnsorted.selector
         );
     }
 
@@ -200,7 +197,7 @@ contract ProposeTest is BaseTest {
         _wait(WINDOW);
         round = _openAndClose();
         IRoundLedger.Proposal memory proposal = _proposal(scores);
-        vm.expectPartialRevert(IBondRegistry.NotAScorer.selector);
+        vm.expectPartialRevert(IOfficers.NotAScorer.selector);
         ledger.propose(round, proposal, attestations);
     }
 

@@ -2,7 +2,8 @@
 pragma solidity 0.8.37;
 
 import {IBondRegistry} from "../../interfaces/IBondRegistry.sol";
-import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
+import {IGovernance} from "../../interfaces/IGovernance.sol";
+import {IOfficers} from "../../interfaces/IOfficers.sol";
 import {BaseTest} from "../utils/BaseTest.sol";
 
 // bonds
@@ -33,7 +34,7 @@ contract BondsTest is BaseTest {
         _unbond(AGGREGATOR);
         _close(round); // It was bonded when the round opened.
         _wait(PROPOSE_DEADLINE);
-        _openRefused(abi.encodeWithSelector(IBondRegistry.AggregatorNotBonded.selector, AGGREGATOR));
+        _openRefused(abi.encodeWithSelector(IOfficers.AggregatorNotBonded.selector, AGGREGATOR));
         vm.prank(AGGREGATOR);
         registry.depositBond(AGGREGATOR);
         _open();
@@ -45,7 +46,7 @@ contract BondsTest is BaseTest {
         vm.assertEq(registry.bondedAt(1), 7);
         _wait(PROPOSE_DEADLINE);
         _unbond(_scorer(1));
-        _openRefused(abi.encodeWithSelector(IBondRegistry.TooFewBonds.selector, 2, 3));
+        _openRefused(abi.encodeWithSelector(IOfficers.TooFewBonds.selector, 2, 3));
         vm.assertEq(registry.bondedAt(1), 7);
         vm.assertEq(registry.bondedAt(2), 5);
     }
@@ -87,7 +88,7 @@ contract BondsTest is BaseTest {
         vm.stopPrank();
         vm.assertEq(registry.owed(STRANGER), 2 * PROOF_FEE + AGGREGATOR_BOND / 2);
         _wait(COMMIT_DEADLINE);
-        _openRefused(abi.encodeWithSelector(IBondRegistry.AggregatorNotBonded.selector, AGGREGATOR));
+        _openRefused(abi.encodeWithSelector(IOfficers.AggregatorNotBonded.selector, AGGREGATOR));
     }
 
     /// @dev Whoever has no bond loses none, and nothing is told of it.
@@ -101,7 +102,7 @@ contract BondsTest is BaseTest {
     /// @dev The bond of somebody who is not appointed any more unbonds, and changes nobody's count.
     function test_unbond_afterTheAppointment() public {
         address[] memory scorers = _scorers(1);
-        IRoundLedger.Terms memory terms = _terms(AGGREGATOR, scorers);
+        IGovernance.Terms memory terms = _terms(AGGREGATOR, scorers);
         vm.prank(ADMIN);
         vm.warp(ledger.announce(terms));
         ledger.enact(terms);
@@ -153,26 +154,26 @@ contract BondsTest is BaseTest {
 
     // --------------------------------------------------------------------------------------------------- appointing
 
-    function _terms(address aggregator, address[] memory scorers) private pure returns (IRoundLedger.Terms memory) {
-        return IRoundLedger.Terms(keccak256("config 2"), keccak256("task 2"), aggregator, scorers);
+    function _terms(address aggregator, address[] memory scorers) private pure returns (IGovernance.Terms memory) {
+        return IGovernance.Terms(keccak256("config 2"), keccak256("task 2"), aggregator, scorers);
     }
 
     function test_terms_announcedThenEnacted() public {
         uint64 before = _openAndClose();
         address[] memory scorers = new address[](1);
         scorers[0] = _scorer(2);
-        IRoundLedger.Terms memory terms = _terms(STRANGER, scorers);
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.NotAnnounced.selector, keccak256(abi.encode(terms))));
+        IGovernance.Terms memory terms = _terms(STRANGER, scorers);
+        vm.expectRevert(abi.encodeWithSelector(IGovernance.NotAnnounced.selector, keccak256(abi.encode(terms))));
         ledger.enact(terms);
         uint40 at_ = uint40(vm.getBlockTimestamp() + 1 days);
         vm.prank(ADMIN);
         vm.assertEq(ledger.announce(terms), at_);
         vm.warp(at_ - 1);
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.TooEarly.selector, at_));
+        vm.expectRevert(abi.encodeWithSelector(IGovernance.TooEarly.selector, at_));
         ledger.enact(terms);
         vm.warp(at_);
         terms.configHash = "another";
-        vm.expectPartialRevert(IRoundLedger.NotAnnounced.selector);
+        vm.expectPartialRevert(IGovernance.NotAnnounced.selector);
         ledger.enact(terms);
         terms.configHash = keccak256("config 2");
         vm.prank(STRANGER);
@@ -180,7 +181,7 @@ contract BondsTest is BaseTest {
         (bytes32 hashed, uint40 enactableAt) = ledger.announced();
         vm.assertEq(hashed, 0);
         vm.assertEq(enactableAt, 0);
-        vm.expectPartialRevert(IRoundLedger.NotAnnounced.selector);
+        vm.expectPartialRevert(IGovernance.NotAnnounced.selector);
         ledger.enact(terms);
 
         vm.assertEq(ledger.configHash(), keccak256("config 2"));
@@ -190,7 +191,7 @@ contract BondsTest is BaseTest {
         vm.assertEq(registry.scorersAt(before).length, 4);
         vm.assertEq(registry.scorersAt(before + 1).length, 1);
         vm.assertEq(registry.bondedAt(before + 1), 1); // its bond counts on
-        _openRefused(abi.encodeWithSelector(IBondRegistry.NotTheAggregator.selector, AGGREGATOR, STRANGER));
+        _openRefused(abi.encodeWithSelector(IOfficers.NotTheAggregator.selector, AGGREGATOR, STRANGER));
         vm.deal(STRANGER, AGGREGATOR_BOND);
         vm.startPrank(STRANGER);
         registry.depositBond{value: AGGREGATOR_BOND}(STRANGER);
@@ -211,16 +212,16 @@ contract BondsTest is BaseTest {
         for (uint256 i; i < 2; ++i) {
             address[] memory scorers = new address[](1);
             scorers[0] = nodes[i];
-            IRoundLedger.Terms memory terms = _terms(AGGREGATOR, scorers);
+            IGovernance.Terms memory terms = _terms(AGGREGATOR, scorers);
             vm.prank(ADMIN);
             vm.warp(ledger.announce(terms));
-            vm.expectRevert(abi.encodeWithSelector(IBondRegistry.BadScorer.selector, nodes[i]));
+            vm.expectRevert(abi.encodeWithSelector(IOfficers.BadScorer.selector, nodes[i]));
             ledger.enact(terms);
         }
     }
 
     function test_terms_aBondCountsOn() public {
-        IRoundLedger.Terms memory terms = _terms(AGGREGATOR, _scorers(4));
+        IGovernance.Terms memory terms = _terms(AGGREGATOR, _scorers(4));
         vm.prank(ADMIN);
         vm.warp(ledger.announce(terms));
         ledger.enact(terms);
@@ -230,10 +231,10 @@ contract BondsTest is BaseTest {
 
     function test_terms_unbondingDoesNotCountAgain() public {
         _unbond(AGGREGATOR);
-        IRoundLedger.Terms memory terms = _terms(AGGREGATOR, _scorers(4));
+        IGovernance.Terms memory terms = _terms(AGGREGATOR, _scorers(4));
         vm.prank(ADMIN);
         vm.warp(ledger.announce(terms));
         ledger.enact(terms);
-        _openRefused(abi.encodeWithSelector(IBondRegistry.AggregatorNotBonded.selector, AGGREGATOR));
+        _openRefused(abi.encodeWithSelector(IOfficers.AggregatorNotBonded.selector, AGGREGATOR));
     }
 }

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {BondRegistry} from "../../BondRegistry.sol";
 import {NodeRegistry} from "../../NodeRegistry.sol";
 import {IBondRegistry} from "../../interfaces/IBondRegistry.sol";
+import {IOfficers} from "../../interfaces/IOfficers.sol";
 import {BaseTest} from "../utils/BaseTest.sol";
 
 // constructor
@@ -26,7 +27,7 @@ contract RegistryDeploymentTest is BaseTest {
         for (uint256 i; i < 4; ++i) {
             vm.assertEq(registry.scorerIndexAt(1, scorers[i]), i);
         }
-        vm.expectRevert(abi.encodeWithSelector(IBondRegistry.NotAScorer.selector, STRANGER));
+        vm.expectRevert(abi.encodeWithSelector(IOfficers.NotAScorer.selector, STRANGER));
         registry.scorerIndexAt(1, STRANGER);
     }
 
@@ -40,7 +41,7 @@ contract RegistryDeploymentTest is BaseTest {
                 vm.assertEq(fitting.quorumAt(1), 2 * f + 1);
                 vm.assertEq(fitting.bondedAt(1), (uint256(1) << count) - 1);
             } else {
-                _refused(scorers, abi.encodeWithSelector(IBondRegistry.BadScorerCount.selector, count));
+                _refused(scorers, abi.encodeWithSelector(IOfficers.BadScorerCount.selector, count));
             }
         }
     }
@@ -48,16 +49,16 @@ contract RegistryDeploymentTest is BaseTest {
     function test_scorers_zeroOrTwice() public {
         address[] memory scorers = _scorers(4);
         scorers[3] = scorers[1];
-        _refused(scorers, abi.encodeWithSelector(IBondRegistry.BadScorer.selector, scorers[1]));
+        _refused(scorers, abi.encodeWithSelector(IOfficers.BadScorer.selector, scorers[1]));
         scorers[3] = address(0);
-        _refused(scorers, abi.encodeWithSelector(IBondRegistry.BadScorer.selector, address(0)));
+        _refused(scorers, abi.encodeWithSelector(IOfficers.BadScorer.selector, address(0)));
         scorers[3] = AGGREGATOR;
-        _refused(scorers, abi.encodeWithSelector(IBondRegistry.BadScorer.selector, AGGREGATOR));
+        _refused(scorers, abi.encodeWithSelector(IOfficers.BadScorer.selector, AGGREGATOR));
     }
 
     function test_aggregator_zero() public {
         vm.deal(address(this), AGGREGATOR_BOND + SCORER_BOND);
-        vm.expectRevert(abi.encodeWithSelector(IBondRegistry.BadAggregator.selector, address(0)));
+        vm.expectRevert(abi.encodeWithSelector(IOfficers.BadAggregator.selector, address(0)));
         new NodeRegistry{value: AGGREGATOR_BOND + SCORER_BOND}(
             address(ledger), address(court), UNBONDING, _amounts(), 0, address(0), _scorers(1)
         );

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IBondRegistry} from "../../interfaces/IBondRegistry.sol";
 import {INodeRegistry} from "../../interfaces/INodeRegistry.sol";
+import {IOfficers} from "../../interfaces/IOfficers.sol";
 import {TypedData} from "../../libraries/TypedData.sol";
 import {BaseTest} from "../utils/BaseTest.sol";
 
@@ -85,7 +85,7 @@ contract ExpelTest is BaseTest {
 
     function test_withoutAQuorum() public {
         (TypedData.Expulsion memory expulsion, bytes[] memory signatures) = _signed(1, round, 2);
-        vm.expectRevert(abi.encodeWithSelector(IBondRegistry.QuorumMissed.selector, 2, 3));
+        vm.expectRevert(abi.encodeWithSelector(IOfficers.QuorumMissed.selector, 2, 3));
         registry.expel(expulsion, signatures);
         (, signatures) = _signed(1, round, 3);
         expulsion.node = 2;

@@ -7,6 +7,7 @@ import {ContributionToken} from "../../ContributionToken.sol";
 import {Court} from "../../Court.sol";
 import {NodeRegistry} from "../../NodeRegistry.sol";
 import {RoundLedger} from "../../RoundLedger.sol";
+import {IFederation} from "../../interfaces/IFederation.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
 import {TypedData} from "../../libraries/TypedData.sol";
 import {Test} from "./Test.sol";
@@ -92,9 +93,9 @@ abstract contract BaseTest is Test {
     function _config(address token_, address registry_, address court_)
         internal
         pure
-        returns (IRoundLedger.Config memory)
+        returns (IFederation.Config memory)
     {
-        return IRoundLedger.Config({
+        return IFederation.Config({
             token: token_,
             registry: registry_,
             court: court_,
@@ -108,7 +109,7 @@ abstract contract BaseTest is Test {
             pool: POOL,
             scorerPool: SCORER_POOL,
             maxPending: MAX_PENDING,
-            timing: IRoundLedger.Timing({
+            timing: IFederation.Timing({
                 commitTime: COMMIT_TIME,
                 closeTime: 50,
                 revealTime: 200,

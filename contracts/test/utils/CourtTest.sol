@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ICourt} from "../../interfaces/ICourt.sol";
+import {IGovernance} from "../../interfaces/IGovernance.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
 import {Evidence} from "../../libraries/Evidence.sol";
 import {Trees} from "../../libraries/Trees.sol";
@@ -36,8 +37,7 @@ abstract contract CourtTest is BaseTest {
     }
 
     function _appoint(address aggregator, address[] memory scorers) internal {
-        IRoundLedger.Terms memory terms =
-            IRoundLedger.Terms(ledger.configHash(), ledger.taskHash(), aggregator, scorers);
+        IGovernance.Terms memory terms = IGovernance.Terms(ledger.configHash(), ledger.taskHash(), aggregator, scorers);
         vm.prank(ADMIN);
         uint40 at_ = ledger.announce(terms);
         vm.warp(at_);
