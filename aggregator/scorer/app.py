@@ -33,7 +33,7 @@ from aggregator.web.uploads import announced_length, drain, read_salt, receive
 from ledger.errors import LedgerError
 from protocol.api import Health, UploadView
 from protocol.client import SALT_HEADER, SAMPLES_HEADER, UPDATE_HEADER
-from protocol.errors import SignatureError
+from protocol.errors import BodyError, SignatureError
 from protocol.evidence import Access
 from protocol.version import VERSION
 
@@ -112,6 +112,7 @@ def health(request: Request) -> Health:
         TooLate,
         WrongSigner,
         SignatureError,
+        BodyError,
         BlobTooLarge,
         RequestExpired,
         RequestReplayed,

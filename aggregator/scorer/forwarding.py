@@ -1,13 +1,14 @@
 """Bodies that nodes hand to a scorer because the aggregator would not take them.
 
 The salt, the sample count and the node's signature show that the node committed to exactly this body; nothing else is needed to
-take it. It is kept, forwarded to the aggregator at once, and shared with the other scorers, who do the same. A round whose
-evidence then lacks the body of that commitment is not attested.
+take it, if it is a safetensors file. It is kept, forwarded to the aggregator at once, and shared with the other scorers, who do
+the same. A round whose evidence then lacks the body of that commitment is not attested.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -25,10 +26,14 @@ from protocol.client import FederationClient
 from protocol.errors import ServiceError
 from protocol.evidence import Evidence, Kind
 from protocol.files import write_durably
+from protocol.parameters import decode_tensors
 from protocol.typed_data import Update
 from protocol.update import commitment
 
 log = structlog.get_logger()
+
+_one_in_memory = Lock()
+"""Reading a body needs all of it in memory: one at a time, however many arrive."""
 
 
 class HandedBody(BaseModel):
@@ -84,13 +89,20 @@ class Forwarding:
             raise NothingCommitted(offered.node, offered.round)
 
     def keep(self, offered: Commitment, incoming: Incoming) -> None:
-        """Keep an arrived body durably and pass it on. Raises `WrongSigner` or `SignatureError` if it is not the node's."""
+        """Keep an arrived body durably and pass it on. Raises `WrongSigner` or `SignatureError` if it is not the node's,
+        `BodyError` if it cannot be read, and as `expect` does.
+        """
+        # Asked again: what begins to arrive in time may end when nobody can forward it any more.
+        self.expect(offered)
         gathering, hashed = self._gathering, incoming.sha256
         update = self._update(offered, hashed)
         expected = {entry.node: entry.signer for entry in gathering.ledger.roster(offered.round)}[offered.node]
         signer = update.signer(gathering.ledger.domain, offered.signature)
         if signer != expected:
             raise WrongSigner(offered.node, offered.round, signer, expected)
+        # The aggregator takes no other, and what it may refuse must not hold back an attestation.
+        with _one_in_memory:
+            decode_tensors(incoming.path.read_bytes())
         if not gathering.blobs.has(hashed):
             gathering.blobs.keep(incoming, hashed)
         handed = HandedBody(

@@ -1,12 +1,13 @@
 """What a scorer works with: the chain, the mirrors that it asks and tells, its key, and the blobs that it gathers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
 
+from aggregator.mirror.claim import Claim
 from aggregator.scorer.home import ScorerHome, ScorerSettings
 from aggregator.scorer.sources import Directory, GatheredBlobs, MirrorSource
 from ledger.client import LedgerClient
@@ -14,7 +15,7 @@ from ledger.outbox import outbox
 from ledger.records import Call
 from ledger.sender import Mined, Sender
 from protocol.client import FederationClient
-from protocol.errors import ServiceError
+from protocol.errors import ServiceError, SignatureError
 from protocol.requests import RequestSigner
 
 
@@ -36,15 +37,35 @@ class Gathering:
             return Sender(self.ledger.web3, self.account, journal).submit(key, call)
 
     def claimed(self, number: int) -> bytes | None:
-        """The root of the evidence that some mirror claims for a round that is not proposed yet; None if none does."""
+        """The root of the evidence that the aggregator, the first mirror, claims for a round that is not proposed yet, or that
+        f + 1 scorers signed; None if there is none.
+
+        What fewer signed may be f dishonest scorers' alone: it would replay and differ within the tolerances, and whoever signed
+        it could not sign the aggregator's.
+        """
         if any(self.ledger.round(number).evidence_root):
             return None
         for mirror in self.mirrors:
             try:
-                return mirror.attestations(number).evidence_root
+                view = mirror.attestations(number)
             except ServiceError:
                 continue
+            claim = Claim(number, view.seed, view.evidence_root, view.scores, view.model)
+            if mirror is self.mirrors[0] or len(self.signed(claim, view.signatures)) > len(self.ledger.scorers(number)) // 3:
+                return claim.evidence_root
         return None
+
+    def signed(self, claim: Claim, signatures: Iterable[bytes]) -> dict[str, bytes]:
+        """Those of the signatures that scorers whose bond counts put under a claim, by their signers."""
+        bonded, found = self.ledger.bonded(claim.round), dict[str, bytes]()
+        for signature in signatures:
+            try:
+                signer = claim.attestation.signer(self.ledger.domain, signature)
+            except SignatureError:
+                continue
+            if signer in bonded:
+                found[signer] = signature
+        return found
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from aggregator.scorer.errors import NoQuorum
 from aggregator.scorer.gathering import Gathering
 from aggregator.scorer.records import Records
 from ledger.sender import Mined
-from protocol.errors import ServiceError, SignatureError
+from protocol.errors import ServiceError
 
 
 def propose(gathering: Gathering, number: int) -> Mined:
@@ -26,7 +26,6 @@ def propose(gathering: Gathering, number: int) -> Mined:
 def _gathered(gathering: Gathering, number: int) -> dict[Claim, dict[str, bytes]]:
     """By claimed outcome, the scorers' signatures that stand under it, here and at every mirror."""
     found: dict[Claim, dict[str, bytes]] = {}
-    bonded = gathering.ledger.bonded(number)
     own = Records(gathering.home.path / "rounds", gathering.ledger.domain).attested(number)
     offers = [(own.claim, list(own.signatures.values()))] if own else []
     for mirror in gathering.mirrors:
@@ -36,11 +35,5 @@ def _gathered(gathering: Gathering, number: int) -> dict[Claim, dict[str, bytes]
             continue
         offers.append((Claim(number, view.seed, view.evidence_root, view.scores, view.model), view.signatures))
     for claim, signatures in offers:
-        for signature in signatures:
-            try:
-                signer = claim.attestation.signer(gathering.ledger.domain, signature)
-            except SignatureError:
-                continue
-            if signer in bonded:
-                found.setdefault(claim, {})[signer] = signature
+        found.setdefault(claim, {}).update(gathering.signed(claim, signatures))
     return found

@@ -40,7 +40,7 @@ class Follower:
         self._voting = Voting(gathering)
         self._gathering = gathering
         self._told: set[int] = set()
-        self._refused: set[int] = set()
+        self._refused: set[tuple[int, bytes]] = set()
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -49,10 +49,10 @@ class Follower:
             try:
                 self.turn()
                 self.trouble = None
-            except _TRANSIENT as error:
+            except Exception as error:  # whatever it is, a task's code may raise it, and must not end the scorer
                 if str(error) != self.trouble:
-                    log.warning("cannot go on", why=str(error))
-                self.trouble = str(error)
+                    log.warning("cannot go on", why=str(error), exc_info=not isinstance(error, _TRANSIENT))
+                self.trouble = str(error) or repr(error)
             self._stopping.wait(self._gathering.settings.poll_seconds)
 
     def stop(self) -> None:
@@ -64,29 +64,34 @@ class Follower:
 
         Raises what keeps it from knowing; a refusal is only logged, as it is a result.
         """
-        self._voting.turn()
-        ledger = self._gathering.ledger
-        for number in range(ledger.latest_final() + 1, ledger.last_round() + 1):
-            if number not in self._refused | self._told:
-                self._look_at(number)
+        try:
+            self._voting.turn()
+        finally:  # what keeps a vote back keeps no attestation back
+            ledger = self._gathering.ledger
+            for number in range(ledger.latest_final() + 1, ledger.last_round() + 1):
+                if number not in self._told:
+                    self._look_at(number)
 
     def _look_at(self, number: int) -> None:
-        ledger = self._gathering.ledger
-        state = ledger.round(number).state
+        ledger, attested = self._gathering.ledger, self.attesting.records.attested(number)
+        on_chain = ledger.round(number)
+        state, root = on_chain.state, on_chain.evidence_root
+        if state is RoundState.CLOSED:
+            root = attested.claim.evidence_root if attested else self._gathering.claimed(number) or b""
+        if not root or (number, root) in self._refused:  # refused is an outcome, not its round
+            return
         try:
             if state is RoundState.CLOSED:
                 self._attest(number)
-            elif state is RoundState.PROPOSED and self.attesting.records.attested(number) is None:
+            elif state is RoundState.PROPOSED and attested is None:
                 verify(ledger, self._gathering.blobs, number)
                 self._told.add(number)
         except REFUSALS as refusal:
-            self._refused.add(number)
+            self._refused.add((number, root))
             advice = "not attested" if state is RoundState.CLOSED else "dispute it: `fairshare scorer dispute`"
             log.error("the round does not replay", round=number, why=str(refusal), then=advice)
 
     def _attest(self, number: int) -> None:
-        if self.attesting.records.attested(number) is None and self._gathering.claimed(number) is None:
-            return  # nothing is claimed yet
         _, told = self.attesting.attest(number)
         log.info("attested", round=number, told=list(told))
         if len(told) == len(self._gathering.mirrors):
