@@ -309,7 +309,7 @@ contract NodeRegistry is INodeRegistry, BondRegistry {
 
     /// @inheritdoc Officers
     function _isNode(address account) internal view override returns (bool) {
-        return _nodePlusOneOf[account] != 0 || _nodePlusOneServedBy[account] != 0;
+        return _nodePlusOneOf[account] != 0;
     }
 
     /// @dev What is signed for a struct of this federation.

@@ -122,7 +122,8 @@ abstract contract Officers is IOfficers {
     /// @dev How many node indices were given out.
     function nodeCount() public view virtual returns (uint32);
 
-    /// @dev Whether an account owns a node or signs for one.
+    /// @dev Whether an account owns a node. A signing key is no sign of it: whoever binds a key need not possess it, so any
+    /// node could bind an announced scorer's, and keep the change of scorers from ever taking effect.
     function _isNode(address account) internal view virtual returns (bool);
 
     /// @dev Whether an account has, and is not unbonding, the bond that this seat needs.

@@ -208,16 +208,29 @@ contract BondsTest is BaseTest {
 
     function test_terms_aNodeCannotBecomeAScorer() public {
         _join(0);
-        address[2] memory nodes = [_owner(0), _key(0)];
-        for (uint256 i; i < 2; ++i) {
-            address[] memory scorers = new address[](1);
-            scorers[0] = nodes[i];
-            IGovernance.Terms memory terms = _terms(AGGREGATOR, scorers);
-            vm.prank(ADMIN);
-            vm.warp(ledger.announce(terms));
-            vm.expectRevert(abi.encodeWithSelector(IOfficers.BadScorer.selector, nodes[i]));
-            ledger.enact(terms);
-        }
+        IGovernance.Terms memory terms = _announceScorer(_owner(0));
+        vm.expectRevert(abi.encodeWithSelector(IOfficers.BadScorer.selector, _owner(0)));
+        ledger.enact(terms);
+    }
+
+    function test_terms_nobodyKeepsAScorerOutByBindingItsKey() public {
+        _join(0);
+        IGovernance.Terms memory terms = _announceScorer(STRANGER);
+        vm.prank(_owner(0));
+        registry.rotateKey(STRANGER);
+        ledger.enact(terms);
+        vm.deal(STRANGER, SCORER_BOND);
+        vm.prank(STRANGER);
+        registry.depositBond{value: SCORER_BOND}(STRANGER);
+        vm.assertEq(registry.scorersAt(_open())[0], STRANGER);
+    }
+
+    function _announceScorer(address scorer) private returns (IGovernance.Terms memory terms) {
+        address[] memory scorers = new address[](1);
+        scorers[0] = scorer;
+        terms = _terms(AGGREGATOR, scorers);
+        vm.prank(ADMIN);
+        vm.warp(ledger.announce(terms));
     }
 
     function test_terms_aBondCountsOn() public {
