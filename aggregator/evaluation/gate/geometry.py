@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aggregator.evaluation.gate.cohort import Cohort
 from aggregator.evaluation.gate.nonnegative import nonnegative_coefficients
-from aggregator.evaluation.gram import exponents_of, gram_of, scaled_blocks
+from aggregator.evaluation.gram import gram_of, scaled_blocks
 from protocol.parameters import Parameters
 
 Values = NDArray[np.float64]
@@ -93,7 +93,7 @@ class Geometry:
         """log Σ_j û_j² / (d·m_j + 0.1): û the unit row, d parameters, m_j the mean square of the fold's unit rows there."""
         rows = self._rows[: self.n + self.k]
         parameters = sum(array.size for array in rows[0].values())
-        exponents = exponents_of(rows)
+        exponents = self._gram.exponents[: self.n + self.k]
         lengths = np.ldexp(self._gram.norms[: self.n + self.k], -exponents)
         inverse = np.divide(1, np.square(lengths), out=np.zeros_like(lengths), where=lengths > 0)
         # Rows of the two folds as weights of a mean square, so that unit rows need never be made.
