@@ -52,6 +52,8 @@ contract Court is Proofs {
         uint256[2] memory tolerances = [uint256(0), 0];
         if (kind == Evidence.STATISTICS) tolerances[0] = header.tolerances[0];
         if (kind == Evidence.UTILITY) tolerances[0] = header.tolerances[1];
+        // Residual and spread are of sums over the shards, of which the gain has two; misses are relative, as statistics are.
+        if (kind == Evidence.ESTIMATE) tolerances = [uint256(header.tolerances[4] / 2), header.tolerances[0]];
         return _file(round, kind, position, payload, tolerances);
     }
 

@@ -62,7 +62,7 @@ interface ICourt {
     /// @param kind The leaf's kind.
     /// @param position The leaf's position.
     /// @param tolerances How far the leaf's toleranced figures may be from recomputed ones: one value, or for a contribution
-    /// leaf the contribution's and the standard errors'.
+    /// leaf the contribution's and the standard errors', for an estimate leaf that of residual and spread and the misses'.
     /// @param payloadHash The hash of the leaf's payload.
     struct Dispute {
         uint64 round;

@@ -62,6 +62,7 @@ library Evidence {
     uint256 internal constant STATISTICS = 5;
     uint256 internal constant UTILITY = 7;
     uint256 internal constant CONTRIBUTION = 8;
+    uint256 internal constant ESTIMATE = 12;
 
     /// @notice The denominator of contributions that come from a solve in floats, and are toleranced for it.
     uint256 internal constant SOLVED = 1 << 20;
@@ -73,7 +74,7 @@ library Evidence {
 
     /// @dev The depth of the tree of a kind of leaves: by node, or a list.
     function isList(uint256 kind) internal pure returns (bool) {
-        return kind == 1 || kind == UTILITY || kind == 11 || kind == 12;
+        return kind == 1 || kind == UTILITY || kind == 11 || kind == ESTIMATE;
     }
 
     /// @dev Whether a leaf's standard error and basis are what the header and its other figures make them:

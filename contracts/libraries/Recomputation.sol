@@ -24,13 +24,16 @@ library Recomputation {
     }
 
     /// @dev What the word-th word of a payload may be off by, as `protocol/evidence.py` lays payloads out: the values of a
-    /// statistics leaf follow their offset and number, a utility follows coalition's offset and shard, and a contribution
-    /// leaf is (node, contribution, standard error, sampling error, estimation error, basis).
+    /// statistics leaf follow their offset and number, a utility follows coalition's offset and shard, a contribution leaf is
+    /// (node, contribution, standard error, sampling error, estimation error, basis), and an estimate leaf four figures that
+    /// are exact, residual, spread, and its misses after their offset and number.
     function _tolerance(uint256 kind, uint256 word, uint256[2] memory tolerances) private pure returns (uint256) {
         if (kind == Evidence.STATISTICS && word >= 2) return tolerances[0];
         if (kind == Evidence.UTILITY && word == 2) return tolerances[0];
         if (kind == Evidence.CONTRIBUTION && word == 1) return tolerances[0];
         if (kind == Evidence.CONTRIBUTION && (word == 3 || word == 4)) return tolerances[1];
+        if (kind == Evidence.ESTIMATE && (word == 4 || word == 5)) return tolerances[0];
+        if (kind == Evidence.ESTIMATE && word >= 8) return tolerances[1];
         return 0;
     }
 

@@ -118,8 +118,8 @@ contract DisputesTest is CourtTest {
             _proposeOutcome(round);
             vm.prank(STRANGER);
             uint256 id = court.dispute{value: DISPUTE_BOND}(round, header, kind, 0, utility, path);
-            vm.assertEq(court.disputeOf(id).tolerances[0], kind == 5 ? 16 : kind == 7 ? 64 : 0);
-            vm.assertEq(court.disputeOf(id).tolerances[1], 0);
+            vm.assertEq(court.disputeOf(id).tolerances[0], kind == 5 ? 16 : kind == 7 || kind == 12 ? 64 : 0);
+            vm.assertEq(court.disputeOf(id).tolerances[1], kind == 12 ? 16 : 0);
             vm.revertToState(snapshot);
         }
     }
@@ -454,6 +454,24 @@ contract RecomputationTest is CourtTest {
         vm.assertFalse(this.agrees(8, published, abi.encode(leaf), 3, 3));
         leaf.basis += 1;
         vm.assertFalse(this.agrees(8, published, abi.encode(leaf), 3, 4));
+    }
+
+    function test_estimate() public view {
+        uint256[] memory misses = new uint256[](3);
+        bytes memory published = abi.encode(uint8(2), uint8(2), uint8(1), uint32(40), uint256(9), uint256(99), misses);
+        bytes memory own = abi.encode(uint8(2), uint8(2), uint8(1), uint32(40), uint256(5), uint256(103), misses);
+        vm.assertTrue(this.agrees(12, published, own, 4, 0));
+        vm.assertFalse(this.agrees(12, published, own, 3, type(uint256).max));
+        for (uint256 i; i < 3; ++i) {
+            misses[i] = 7;
+            own = abi.encode(uint8(2), uint8(2), uint8(1), uint32(40), uint256(9), uint256(99), misses);
+            vm.assertTrue(this.agrees(12, published, own, 0, 7));
+            vm.assertFalse(this.agrees(12, published, own, type(uint256).max, 6));
+        }
+        own = abi.encode(uint8(2), uint8(2), uint8(1), uint32(41), uint256(9), uint256(99), new uint256[](3));
+        vm.assertFalse(this.agrees(12, published, own, 7, 7));
+        own = abi.encode(uint8(2), uint8(2), uint8(1), uint32(40), uint256(9), uint256(99), new uint256[](4));
+        vm.assertFalse(this.agrees(12, published, own, 7, 7));
     }
 
     function test_bytesThatAreNoWords() public view {
