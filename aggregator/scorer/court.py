@@ -3,14 +3,14 @@
 import re
 from dataclasses import dataclass
 
-from aggregator.assembly import read_bundle
-from aggregator.scorer.errors import NothingToDispute, NothingToVerify, ReplayDifference
+from aggregator.scorer.errors import NothingToDispute, NothingToVerify, ReplayError
 from aggregator.scorer.faults import Fault, provable_faults, sum_opening
 from aggregator.scorer.gathering import Gathering
-from aggregator.scorer.verify import intact, verify
+from aggregator.scorer.verify import read_published, verify
 from ledger.records import Call
 from ledger.sender import Mined
-from protocol.evidence import Evidence, Kind
+from protocol.errors import CommitmentError, EvidenceError, SignatureError
+from protocol.evidence import Evidence, Kind, subtree_roots
 from protocol.openings import open_leaf
 
 _LEAF = re.compile(r"([A-Z]+) leaf (\d+)")
@@ -42,9 +42,10 @@ def dispute(gathering: Gathering, number: int, kind: Kind, position: int, bond: 
 
 
 def disputed_leaf(gathering: Gathering, number: int, named: str | None) -> tuple[Kind, int]:
-    """The leaf that is named as KIND/POSITION, or else the first that a replay finds to differ.
+    """The leaf that is named as KIND/POSITION, or else the first that a replay finds to differ; where what differs is no leaf
+    of the evidence, any of it, as scorers then vote against all.
 
-    Raises `NothingToDispute` if the name is none, the round replays, or what differs is no leaf.
+    Raises `NothingToDispute` if the name is none, or the round replays.
     """
     if named is not None:
         kind, _, position = named.partition("/")
@@ -53,20 +54,33 @@ def disputed_leaf(gathering: Gathering, number: int, named: str | None) -> tuple
         return Kind[kind.upper()], int(position)
     try:
         verify(gathering.ledger, gathering.blobs, number)
-    except ReplayDifference as difference:
-        if (found := _LEAF.match(difference.where)) is not None:
-            return Kind[found[1]], int(found[2])
-        if (found := _COALITION.match(difference.where)) is not None:
-            return Kind.UTILITY, _position(_evidence(gathering, number), int(found[1], 16), int(found[2]))
-        raise NothingToDispute(number, difference.where) from difference
+    except (ReplayError, EvidenceError, CommitmentError, SignatureError) as refusal:
+        evidence = _evidence(gathering, number)
+        found = _named(evidence, str(getattr(refusal, "where", "")))
+        return _any(evidence) if found is None else found
     raise NothingToDispute(number, "differing leaf: the round replays")
 
 
-def _position(evidence: Evidence, coalition: int, shard: int) -> int:
-    for position, leaf in evidence.by_kind[Kind.UTILITY].items():
-        if (int.from_bytes(leaf.get("coalition"), "little"), leaf.get("shard")) == (coalition, shard):
-            return position
-    raise NothingToDispute(evidence.header.round, f"utility of coalition {coalition:#x}")
+def _named(evidence: Evidence, where: str) -> tuple[Kind, int] | None:
+    """The leaf of the evidence that a verification calls so."""
+    if (found := _LEAF.match(where)) is not None:
+        kind, position = Kind[found[1]], int(found[2])
+        return (kind, position) if position in evidence.by_kind[kind] else None
+    if (found := _COALITION.match(where)) is not None:
+        coalition, shard = int(found[1], 16), int(found[2])
+        for position, leaf in evidence.by_kind[Kind.UTILITY].items():
+            if (int.from_bytes(leaf.get("coalition"), "little"), leaf.get("shard")) == (coalition, shard):
+                return Kind.UTILITY, position
+    return None
+
+
+def _any(evidence: Evidence) -> tuple[Kind, int]:
+    """A leaf that can be opened: of the first tree that is what the header promises."""
+    roots, _ = subtree_roots(evidence.header.federation, evidence.leaves)
+    for kind, found, promised in zip(Kind, roots, evidence.header.roots, strict=True):
+        if found == promised and evidence.by_kind[kind]:
+            return kind, min(evidence.by_kind[kind])
+    raise NothingToDispute(evidence.header.round, "leaf that hashes to its header")
 
 
 def _dispute(gathering: Gathering, evidence: Evidence, number: int, kind: Kind, position: int, bond: int) -> Call:
@@ -83,4 +97,4 @@ def _evidence(gathering: Gathering, number: int) -> Evidence:
     found = root if any(root) else gathering.claimed(number)
     if found is None:
         raise NothingToVerify(number, "without evidence")
-    return intact(gathering.blobs, lambda: read_bundle(found, gathering.blobs))
+    return read_published(found, gathering.blobs)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from aggregator.assembly import RoundReferences, assemble, read_bundle
+from aggregator.assembly import assemble, read_bundle
 from aggregator.blobs import BlobStore
-from aggregator.errors import BlobCorrupt
+from aggregator.errors import BlobCorrupt, BlobMissing
 from aggregator.mirror.claim import Claim
 from aggregator.scorer.errors import ChainDisagrees, NothingToVerify
 from aggregator.scorer.quick import verify_quickly
@@ -18,6 +18,7 @@ from aggregator.scorer.replay import Margins, replay
 from aggregator.scorer.sources import GatheredBlobs
 from ledger.client import LedgerClient
 from ledger.records import RoundState
+from protocol.errors import EvidenceError
 from protocol.evidence import Evidence, Kind
 from protocol.shares import pack_scores
 
@@ -52,7 +53,8 @@ def verify(
         raise NothingToVerify(round_number, f"{on_chain.state}, and no outcome is claimed for it")
     if claimed not in (None, root):
         raise ChainDisagrees("evidence root", claimed.hex(), root.hex())
-    published, references = intact(blobs, lambda: _read(root, ledger, blobs, round_number))
+    published = read_published(root, blobs)
+    references = references_from(published, ledger, round_number)
     inputs = intact(blobs, lambda: assemble(references, blobs))
     if quick is None:
         outcome, margins = replay(inputs, published)
@@ -79,9 +81,25 @@ def intact(blobs: BlobStore, read: Callable[[], _T]) -> _T:
                 raise
 
 
-def _read(root: bytes, ledger: LedgerClient, blobs: BlobStore, number: int) -> tuple[Evidence, RoundReferences]:
-    published = read_bundle(root, blobs)
-    return published, references_from(published, ledger, number)
+def read_published(root: bytes, blobs: BlobStore) -> Evidence:
+    """The evidence with this root, from a source whose leaves are those that were hashed.
+
+    If there is none, the last one's: its header is the right one, and a replay names the leaf that differs. Raises `BlobMissing`,
+    `BlobCorrupt`.
+    """
+    published: Evidence | None = None
+    while True:
+        try:
+            published = intact(blobs, lambda: read_bundle(root, blobs))
+            published.check_roots()
+            return published
+        except EvidenceError:
+            if published is not None and not (isinstance(blobs, GatheredBlobs) and blobs.refuse(root)):
+                return published
+        except (BlobMissing, BlobCorrupt):
+            if published is None:
+                raise
+            return published
 
 
 def _check_proposal(ledger: LedgerClient, claim: Claim) -> None:

@@ -9,16 +9,24 @@ from pathlib import Path
 import structlog
 from pydantic import BaseModel, ConfigDict
 
-from aggregator.assembly import assemble, read_bundle
+from aggregator.assembly import assemble
+from aggregator.errors import AggregatorError
+from aggregator.scorer.errors import NothingToDispute, ReplayError
 from aggregator.scorer.gathering import Gathering
-from aggregator.scorer.recompute import recomputed
+from aggregator.scorer.recompute import Payloads, recompute
 from aggregator.scorer.references import references_from
-from aggregator.scorer.verify import intact
+from aggregator.scorer.verify import intact, read_published
 from ledger.disputes import Dispute, Disputes, DisputeVerdict, Vote
+from ledger.errors import LedgerError
 from protocol.api import Hash, HexBytes
+from protocol.errors import CommitmentError, EvidenceError, ProtocolError, SignatureError
+from protocol.evidence import Evidence
 from protocol.files import write_durably
 
 log = structlog.get_logger()
+
+_AGAINST_ALL = (ReplayError, EvidenceError, CommitmentError, SignatureError)
+"""What evidence is refused for before anything of it is computed. Not that its task cannot be run, which may be our fault."""
 
 
 class SealedVote(BaseModel):
@@ -40,12 +48,19 @@ class Voting:
         self._scorer = gathering.account.address
         self._disputes = Disputes(gathering.ledger)
         self._directory = gathering.home.path / "votes"
+        self._recomputed: tuple[bytes, Evidence, Payloads] | None = None
 
     def turn(self) -> None:
-        """Do what is due in every open dispute. Raises what keeps it from knowing or sending."""
+        """Do what is due in every open dispute. Raises what keeps it from knowing or sending, once the others had their turn."""
+        failure: Exception | None = None
         for dispute in self._disputes.all():
             if dispute.verdict is DisputeVerdict.NONE:
-                self._step(dispute)
+                try:
+                    self._step(dispute)
+                except (AggregatorError, LedgerError, ProtocolError, OSError) as error:
+                    failure = failure or error
+        if failure is not None:
+            raise failure
 
     def _step(self, dispute: Dispute) -> None:
         ledger, number = self._gathering.ledger, dispute.number
@@ -67,16 +82,29 @@ class Voting:
     def _sealed(self, dispute: Dispute) -> SealedVote:
         if self._file(dispute.number).exists():
             return SealedVote.model_validate_json(self._file(dispute.number).read_bytes())
-        ledger, blobs = self._gathering.ledger, self._gathering.blobs
-        root = ledger.round(dispute.round).evidence_root
-        published = intact(blobs, lambda: read_bundle(root, blobs))
-        references = references_from(published, ledger, dispute.round)
-        inputs = intact(blobs, lambda: assemble(references, blobs))
-        own = recomputed(inputs, published, dispute.kind, dispute.position)
-        payload = published.by_kind[dispute.kind][dispute.position].payload()
-        sealed = SealedVote(payload=payload, recomputed=own, salt=secrets.token_bytes(32))
+        published, should_be = self._recompute(dispute.round)
+        leaf = published.by_kind[dispute.kind].get(dispute.position)
+        if leaf is None:
+            raise NothingToDispute(dispute.round, f"{dispute.kind.name} leaf {dispute.position} in the evidence found")
+        own = should_be.get((dispute.kind, dispute.position), b"")
+        sealed = SealedVote(payload=leaf.payload(), recomputed=own, salt=secrets.token_bytes(32))
         write_durably(self._file(dispute.number), (sealed.model_dump_json() + "\n").encode())
         return sealed
+
+    def _recompute(self, number: int) -> tuple[Evidence, Payloads]:
+        """A round's evidence, and what its leaves should be. Computed once, however many of them are disputed."""
+        ledger, blobs = self._gathering.ledger, self._gathering.blobs
+        root = ledger.round(number).evidence_root
+        if self._recomputed is None or self._recomputed[0] != root:
+            published = read_published(root, blobs)
+            should_be: Payloads = {}
+            try:
+                references = references_from(published, ledger, number)
+                should_be = recompute(intact(blobs, lambda: assemble(references, blobs)), published)
+            except _AGAINST_ALL as refusal:
+                log.info("the evidence is refused as a whole", round=number, why=str(refusal))
+            self._recomputed = root, published, should_be
+        return self._recomputed[1:]
 
     def _file(self, number: int) -> Path:
         return self._directory / f"{number}.json"

@@ -71,7 +71,11 @@ def altered(evidence: Evidence, kind: Kind, position: int, change: Callable[[dic
     old = evidence.by_kind[kind][position]
     values = {name: old.get(name) for _, name in LEAF_KINDS[kind].fields}
     leaf = Leaf(kind, position, tuple({**values, **change(values)}.values()))
-    leaves = tuple(leaf if one == old else one for one in evidence.leaves)
+    return rehashed(evidence, tuple(leaf if one == old else one for one in evidence.leaves))
+
+
+def rehashed(evidence: Evidence, leaves: tuple[Leaf, ...]) -> Evidence:
+    """These leaves under a header that promises them: a liar hashes its lies properly."""
     roots, total = subtree_roots(evidence.header.federation, leaves)
     return Evidence(replace(evidence.header, roots=roots, total_basis=total), leaves)
 
@@ -131,12 +135,49 @@ def test_a_wrong_utility_is_disputed_voted_against_and_void(evaluated: Any, tmp_
         assert stage.ledger.round(1).state is RoundState.VOID
 
 
+def inflated_tolerances(honest: Evidence) -> Evidence:
+    """With these in the header the chain would find every recomputed figure to agree."""
+    return Evidence(replace(honest.header, tolerances=(1 << 63, 1 << 63, *honest.header.tolerances[2:])), honest.leaves)
+
+
+def without_a_utility(honest: Evidence) -> Evidence:
+    return rehashed(honest, tuple(leaf for leaf in honest.leaves if (leaf.kind, leaf.position) != (Kind.UTILITY, 1)))
+
+
+def wrong_salt(honest: Evidence) -> Evidence:
+    return altered(honest, Kind.BODY, 1, lambda values: {"salt": bytes(32)})
+
+
+def utility_within_the_tolerance(honest: Evidence) -> Evidence:
+    return altered(honest, Kind.UTILITY, 1, lambda values: {"utility": values["utility"] + 1})
+
+
+@pytest.mark.parametrize(
+    ("lie", "leaf"),
+    [
+        (inflated_tolerances, (Kind.INPUT, 0)),
+        (without_a_utility, (Kind.INPUT, 0)),
+        (wrong_salt, (Kind.BODY, 1)),
+        (utility_within_the_tolerance, (Kind.UTILITY, 1)),
+    ],
+)
+def test_a_lie_that_is_no_leaf_or_that_nothing_can_be_computed_from_is_voted_against(
+    evaluated: Any, tmp_path: Path, lie: Callable[[Evidence], Evidence], leaf: tuple[Kind, int]
+) -> None:
+    honest = evaluated[1]
+    with proposed(evaluated, tmp_path, lie(honest), scores_of(honest)) as (stage, gathering):
+        assert disputed_leaf(gathering, 1, None) == leaf
+        dispute(gathering, 1, *leaf, Disputes(stage.ledger).bond())
+        assert decided(stage, gathering) == (Vote.AGAINST, DisputeVerdict.UPHELD)
+        assert stage.ledger.round(1).state is RoundState.VOID
+
+
 def test_a_right_leaf_that_is_disputed_stands_and_the_bond_is_lost(evaluated: Any, tmp_path: Path) -> None:
     honest = evaluated[1]
     with proposed(evaluated, tmp_path, honest, scores_of(honest)) as (stage, gathering):
         with pytest.raises(NothingToDispute):
             disputed_leaf(gathering, 1, "utility")
-        for named in ("utility/1", "contribution/0", "verdict/0"):
+        for named in ("utility/1", "contribution/0", "verdict/0", "estimate/0"):
             dispute(gathering, 1, *disputed_leaf(gathering, 1, named), Disputes(stage.ledger).bond())
         assert decided(stage, gathering) == (Vote.FOR, DisputeVerdict.DISMISSED)
         stage.chain.advance(1000)
