@@ -36,6 +36,9 @@ _MEDIA_TYPE = "application/octet-stream"
 SIGNED = (NotAllowed, RequestExpired, RequestReplayed, SignatureError)
 """What may be wrong with a signed request."""
 
+_FOR_THE_ASKER = {"Cache-Control": "no-store"}
+"""A cache on the way knows nothing of signed requests, and would give anyone what one of them was answered with."""
+
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file", "content": {_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}},
     206: {
@@ -122,7 +125,7 @@ def evidence(number: RoundNumber, request: Request, mirror: Serving) -> JSONResp
     """
     access = mirror.admit(request, number, Access.ANYONE)
     found = mirror.reader.read(mirror.library.evidence_root(number, access))
-    return JSONResponse(evidence_to_json(found.visible_to(access)))
+    return JSONResponse(evidence_to_json(found.visible_to(access)), headers=_FOR_THE_ASKER)
 
 
 @router.get(
@@ -148,7 +151,7 @@ def opening(
     access = mirror.admit(request, number, LEAF_KINDS[wanted].access)
     found = mirror.reader.read(mirror.library.evidence_root(number, access))
     try:
-        return JSONResponse(opening_to_json(open_leaf(found, wanted, position)))
+        return JSONResponse(opening_to_json(open_leaf(found, wanted, position)), headers=_FOR_THE_ASKER)
     except EvidenceError:
         raise UnknownLeaf(kind, position) from None
 
@@ -166,7 +169,7 @@ def blob(name: Name, request: Request, mirror: Serving) -> Response:
     mirror.admit(request, None, Access.SCORERS)
     if not mirror.library.blobs.has(bytes.fromhex(name[2:])):
         raise UnknownBlob(bytes.fromhex(name[2:]))
-    return _file(mirror, name)
+    return _file(mirror, name, _FOR_THE_ASKER)
 
 
 @router.get(
@@ -180,7 +183,8 @@ def one_model(model: Name, mirror: Serving) -> Response:
     """A model that a round started from, or that a proposed or Final round ended with. Check its model hash."""
     if not mirror.library.is_public_model(bytes.fromhex(model[2:])):
         raise UnknownModel(bytes.fromhex(model[2:]))
-    return _file(mirror, model)
+    # Named by its content: whoever has it once never needs to ask again.
+    return _file(mirror, model, {"Cache-Control": "public, max-age=31536000, immutable"})
 
 
 @router.get(
@@ -216,10 +220,9 @@ def attest(number: RoundNumber, request: AttestRequest, mirror: Serving) -> Atte
     return _attestations(number, mirror.library)
 
 
-def _file(mirror: Mirror, name: str) -> Response:
+def _file(mirror: Mirror, name: str, caching: dict[str, str]) -> Response:
     path = mirror.library.blobs.path(bytes.fromhex(name[2:]))
     if not path.is_file():
         raise BlobMissing(bytes.fromhex(name[2:]))
-    # Named by its content: whoever has it once never needs to ask again.
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "ETag": f'"{name.lower()}"'}
+    headers = {**caching, "ETag": f'"{name.lower()}"'}
     return FileResponse(path, media_type=_MEDIA_TYPE, headers=headers)

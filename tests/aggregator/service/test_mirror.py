@@ -74,3 +74,8 @@ def check_mirror(served: Service, sent: list[Sent], member: FederationClient, sc
     assert b"".join(scorer.blob(name, offset=100)) == sent[0].body[100:]
     assert list(scorer.blob(name, offset=len(sent[0].body))) == []
     assert problem(lambda: list(scorer.blob(bytes(32)))) == (404, "unknown-blob")
+    # A cache in between would give anyone what a scorer was answered with.
+    signer = RequestSigner(served.domain, account("scorer"))
+    for path in (f"/v1/blobs/0x{name.hex()}", "/v1/rounds/1/evidence", "/v1/rounds/1/evidence/utility/0"):
+        answer = scorer._http.get(path, headers=signer.headers("GET", path))
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
