@@ -16,18 +16,26 @@ def build_evidence(inputs: RoundInputs, outcome: RoundOutcome) -> Evidence:
     """All leaves and the header of a round."""
     leaves = (*_input_leaves(inputs), *_submission_leaves(inputs, outcome), *_outcome_leaves(outcome))
     roots, total = subtree_roots(inputs.domain.separator, leaves)
+    utilities = (outcome.utility_empty, outcome.utility_all)
+    return Evidence(header_of(inputs, roots, total, utilities, outcome.denominator), leaves)
+
+
+def header_of(
+    inputs: RoundInputs, roots: tuple[bytes, ...], total_basis: int, utilities: tuple[int, int], denominator: int
+) -> Header:
+    """The header of a round with these subtrees; `utilities` are U(∅) and U(N)."""
     tolerance = inputs.config.tolerance
-    header = Header(
+    return Header(
         federation=inputs.domain.separator,
         round=inputs.round,
         inputs=inputs.bound.digest(),
         seed=inputs.seed,
         roots=roots,
-        total_basis=total,
-        utility_empty=outcome.utility_empty,
-        utility_all=outcome.utility_all,
+        total_basis=total_basis,
+        utility_empty=utilities[0],
+        utility_all=utilities[1],
         z_thousandths=inputs.config.pay.z,
-        denominator=outcome.denominator,
+        denominator=denominator,
         tolerances=(
             tolerance.statistics,
             tolerance.utility,
@@ -37,7 +45,6 @@ def build_evidence(inputs: RoundInputs, outcome: RoundOutcome) -> Evidence:
         ),
         code_version=CODE_VERSION,
     )
-    return Evidence(header, leaves)
 
 
 def published_measurements(evidence: Evidence) -> Measurements:

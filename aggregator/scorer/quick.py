@@ -1,19 +1,25 @@
 """The quick verification: all hashes, signatures, bodies, the merge and the pay, and some utilities drawn by the verifier.
 
 A liar does not know what will be drawn: if a share p of the utilities is wrong, K draws all miss with probability (1 − p)^K at
-most. What it leaves to the full replay: gate statistics, verdicts, and how contributions follow from the utilities.
+most. Where all coalitions were evaluated, contributions are derived from the utilities, all of them. What it leaves to the full
+replay: gate statistics, verdicts, standard errors, and contributions that were solved for.
 """
 
 import secrets
+from dataclasses import fields
 
+from aggregator.evaluation.contributions.contribute import extremes, from_every_utility, total_utilities
+from aggregator.evaluation.contributions.estimate import SOLVE_DENOMINATOR
+from aggregator.evaluation.contributions.method import is_enumerated
 from aggregator.evaluation.contributions.pay import share_out
 from aggregator.evaluation.contributions.round_game import RoundGame
+from aggregator.evaluation.evidence import header_of
 from aggregator.evaluation.gate.inspection import Inspection, inspect
 from aggregator.evaluation.merge.mean import WeightedMean
 from aggregator.evaluation.round import RoundInputs
 from aggregator.scorer.errors import ReplayDifference
-from aggregator.scorer.replay import Margin, check_submissions, utility_tolerance
-from protocol.evidence import Evidence, Kind, Leaf
+from aggregator.scorer.replay import MISSING, Margin, check_submissions, utility_tolerance
+from protocol.evidence import Evidence, Header, Kind, Leaf
 from protocol.parameters import Parameters, layout_of, model_hash
 from protocol.shares import gain_tolerance
 
@@ -28,10 +34,11 @@ def verify_quickly(inputs: RoundInputs, published: Evidence, draws: int) -> tupl
     layout = layout_of(inputs.base)
     inspections = {one.update.node: inspect(one.body, layout) for one in inputs.submissions}
     _check_bodies(published, inspections)
-    _check_pay(inputs, published)
     nodes, updates, weights = _players(inputs, published, inspections)
     _check_model(inputs, published, WeightedMean(inputs.base, updates, weights))
     game = RoundGame(inputs.task, inputs.shards, inputs.base, updates, weights)
+    _check_contributions(inputs, published, game, nodes)
+    _check_pay(inputs, published, nodes)
     leaves = sorted(published.by_kind[Kind.UTILITY].items())
     drawn = sorted(secrets.SystemRandom().sample(leaves, min(draws, len(leaves))))
     largest, tolerance = 0, utility_tolerance(game.evaluator_number, inputs.config.tolerance)
@@ -45,12 +52,40 @@ def verify_quickly(inputs: RoundInputs, published: Evidence, draws: int) -> tupl
 
 def _check_bodies(published: Evidence, inspections: dict[int, Inspection]) -> None:
     for node, leaf in sorted(published.by_kind[Kind.BODY].items()):
-        if leaf.get("fingerprint") != inspections[node].fingerprint:
-            raise ReplayDifference(f"BODY leaf {node}, fingerprint", leaf.get("fingerprint"), inspections[node].fingerprint)
+        own = inspections[node].fingerprint if node in inspections else MISSING
+        if leaf.get("fingerprint") != own:
+            raise ReplayDifference(f"BODY leaf {node}, fingerprint", leaf.get("fingerprint"), own)
 
 
-def _check_pay(inputs: RoundInputs, published: Evidence) -> None:
+def _check_contributions(inputs: RoundInputs, published: Evidence, game: RoundGame, nodes: list[int]) -> None:
+    """The header is what inputs and utilities make it, and so are contributions where all coalitions were evaluated."""
+    utilities = {
+        (int.from_bytes(leaf.get("coalition"), "little"), leaf.get("shard")): leaf.get("utility")
+        for leaf in published.by_kind[Kind.UTILITY].values()
+    }
+    totals, denominator = total_utilities(utilities), SOLVE_DENOMINATOR
+    enumerated = is_enumerated(len(game.active), inputs.config.contributions.work // game.cost)
+    expected = len(game.shards) << len(game.active) if enumerated else len(game.shards) * len(totals)
+    if len(utilities) != expected or 0 not in totals:
+        raise ReplayDifference("UTILITY leaves, their number", len(utilities), expected)
+    if enumerated:
+        values, denominator = from_every_utility(nodes, game, totals)
+        for node, leaf in sorted(published.by_kind[Kind.CONTRIBUTION].items()):
+            if leaf.get("contribution") != values.get(node, MISSING):
+                where = f"CONTRIBUTION leaf {node}, contribution"
+                raise ReplayDifference(where, leaf.get("contribution"), values.get(node, MISSING))
+    header = published.header
+    own = header_of(inputs, header.roots, header.total_basis, extremes(nodes, totals), denominator)
+    for entry in fields(Header):
+        promised, found = getattr(header, entry.name), getattr(own, entry.name)
+        if promised != found:
+            raise ReplayDifference(f"header, {entry.name}", promised, found)
+
+
+def _check_pay(inputs: RoundInputs, published: Evidence, nodes: list[int]) -> None:
     header, leaves = published.header, published.by_kind[Kind.CONTRIBUTION]
+    if sorted(leaves) != nodes:
+        raise ReplayDifference("CONTRIBUTION leaves, their nodes", tuple(sorted(leaves)), tuple(nodes))
     tolerance = gain_tolerance(len(inputs.shards), inputs.config.tolerance.utility)
     values = {node: leaf.get("contribution") for node, leaf in leaves.items()}
     errors = {node: leaf.get("standard_error") for node, leaf in leaves.items()}
@@ -61,9 +96,10 @@ def _check_pay(inputs: RoundInputs, published: Evidence) -> None:
     for node, leaf in sorted(leaves.items()):
         if leaf.get("basis") != pay.bases[node]:
             raise ReplayDifference(f"CONTRIBUTION leaf {node}, basis", leaf.get("basis"), pay.bases[node])
-    for node, leaf in sorted(published.by_kind[Kind.SCORE].items()):
-        if leaf.get("score") != pay.scores.get(node, 0):
-            raise ReplayDifference(f"SCORE leaf {node}", leaf.get("score"), pay.scores.get(node, 0))
+    scores = {node: leaf.get("score") for node, leaf in published.by_kind[Kind.SCORE].items()}
+    for node in sorted(scores.keys() | pay.scores.keys()):
+        if scores.get(node) != pay.scores.get(node, 0):
+            raise ReplayDifference(f"SCORE leaf {node}", scores.get(node, MISSING), pay.scores.get(node, 0))
 
 
 def _players(
@@ -82,7 +118,8 @@ def _players(
 
 def _check_model(inputs: RoundInputs, published: Evidence, mean: WeightedMean) -> None:
     # The base stands instead where the merged model cannot be scored, which the full replay finds out.
-    found = published.by_kind[Kind.MODEL][0].get("hash")
+    leaf = published.by_kind[Kind.MODEL].get(0)
+    found = MISSING if leaf is None else leaf.get("hash")
     merged = model_hash(mean.of_all())
     if found not in (merged, model_hash(inputs.base)):
         raise ReplayDifference("MODEL leaf 0", found, merged)

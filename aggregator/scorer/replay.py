@@ -20,7 +20,8 @@ from protocol.errors import SignatureError
 from protocol.evidence import Evidence, Header, Kind, Leaf
 from protocol.update import body_hash, check_opening
 
-_MISSING = "no such leaf"
+MISSING = "no such leaf"
+"""What stands for a leaf that is not there."""
 
 
 class Margin(NamedTuple):
@@ -75,7 +76,7 @@ def compare_statistics(published: Mapping[int, Statistics], own: Mapping[int, St
     largest = 0
     for node in sorted(published.keys() | own.keys()):
         if node not in published or node not in own:
-            raise ReplayDifference(f"STATISTICS leaf {node}", published.get(node, _MISSING), own.get(node, _MISSING))
+            raise ReplayDifference(f"STATISTICS leaf {node}", published.get(node, MISSING), own.get(node, MISSING))
         for statistic, theirs, ours in zip(Statistic, published[node], own[node], strict=True):
             largest = max(largest, _within(f"STATISTICS leaf {node}, {statistic.name}", theirs, ours, tolerance))
     return Margin(largest, tolerance)
@@ -133,7 +134,7 @@ def compare_evidence(published: Evidence, own: Evidence) -> None:
 
 
 def _values(leaf: Leaf | None) -> object:
-    return _MISSING if leaf is None else leaf.values
+    return MISSING if leaf is None else leaf.values
 
 
 def _within(where: str, published: int, own: int, tolerance: int) -> int:

@@ -76,26 +76,41 @@ def contribute(
     reduced = Reduced(game, active)
     found = estimate(reduced, work // game.cost, seed, published.stages if published else ())
     # Whom nothing tells apart gets the same, whatever a solve or the tolerance of published utilities made of it.
-    twins = [[active.index(player) for player in group] for group in game.alike if group[0] in active]
-    found = replace(found, contributions=shared_out(found.contributions, twins))
+    found = replace(found, contributions=shared_out(found.contributions, _twins(game)))
     measured = _figures(nodes, game, active, found)
     used = measured if published is None else _published(published, measured)
 
-    full = (1 << game.players) - 1
-    totals = _totals(used.utilities)
-    players = {_mask(nodes, one): one for one in game.utilities}
-    empty = totals[0]
-    everything = totals.get(_mask(nodes, full), empty)  # without active players only the empty one is played
-    values = dict.fromkeys(nodes, 0)
+    totals = total_utilities(used.utilities)
+    empty, everything = extremes(nodes, totals)
     if used.solved:
-        values |= used.solved
+        values = dict.fromkeys(nodes, 0) | dict(used.solved)
         if sum(values.values()) != found.denominator * (everything - empty):
             raise EvidenceError("the published contributions do not sum to U(N) − U(∅)")
     else:
-        among = {_among(active, players[mask]): total for mask, total in totals.items()}
-        numerators, _ = shapley(among, len(active))
-        values |= {nodes[player]: value for player, value in zip(active, shared_out(numerators, twins), strict=True)}
+        values, _ = from_every_utility(nodes, game, totals)
     return Contributions(values, found.denominator, used, measured, empty, everything, game.scorable)
+
+
+def from_every_utility(nodes: Sequence[int], game: RoundGame, totals: Mapping[int, int]) -> tuple[dict[int, int], int]:
+    """Contributions by node index and their denominator, from U of every coalition of active players, by its mask."""
+    active = game.active
+    among = {_among(nodes, active, mask): total for mask, total in totals.items()}
+    numerators, denominator = shapley(among, len(active))
+    even = shared_out(numerators, _twins(game))
+    return dict.fromkeys(nodes, 0) | {nodes[player]: value for player, value in zip(active, even, strict=True)}, denominator
+
+
+def total_utilities(utilities: Mapping[tuple[int, int], int]) -> dict[int, int]:
+    """U of each coalition, a mask over node indices: the sum over the shards."""
+    totals: dict[int, int] = {}
+    for (mask, _), utility in utilities.items():
+        totals[mask] = totals.get(mask, 0) + utility
+    return totals
+
+
+def extremes(nodes: Sequence[int], totals: Mapping[int, int]) -> tuple[int, int]:
+    """U(∅) and U(N). Without active players only the empty coalition is played."""
+    return totals[0], totals.get(sum(1 << node for node in nodes), totals[0])
 
 
 def in_order(what: str, published: Mapping[_K, _V], own: Mapping[_K, _V]) -> Mapping[_K, _V]:
@@ -145,16 +160,14 @@ def _published(published: ContributionFigures, own: ContributionFigures) -> Cont
     )
 
 
-def _totals(utilities: Mapping[tuple[int, int], int]) -> dict[int, int]:
-    totals: dict[int, int] = {}
-    for (mask, _), utility in utilities.items():
-        totals[mask] = totals.get(mask, 0) + utility
-    return totals
-
-
 def _mask(nodes: Sequence[int], coalition: int) -> int:
     return sum(1 << nodes[player] for player in members(coalition))
 
 
-def _among(active: Sequence[int], coalition: int) -> int:
-    return sum(1 << position for position, player in enumerate(active) if coalition >> player & 1)
+def _among(nodes: Sequence[int], active: Sequence[int], coalition: int) -> int:
+    return sum(1 << position for position, player in enumerate(active) if coalition >> nodes[player] & 1)
+
+
+def _twins(game: RoundGame) -> list[list[int]]:
+    """Groups of players whom nothing tells apart, by their positions among the active ones."""
+    return [[game.active.index(player) for player in group] for group in game.alike if group[0] in game.active]

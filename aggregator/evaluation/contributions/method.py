@@ -26,6 +26,11 @@ def first_design(players: int) -> int:
     return 3 * players + 4
 
 
+def is_enumerated(players: int, affordable: int) -> bool:
+    """Whether all coalitions of so many players are evaluated."""
+    return players <= ALWAYS_ENUMERATED or (players <= ENUMERATED and 1 << players <= affordable)
+
+
 def estimate(game: Game, affordable: int, seed: bytes, published: Sequence[Stage] = ()) -> Estimate:
     """Contributions by the best estimator that needs no more than `affordable` evaluations, or little more.
 
@@ -33,7 +38,7 @@ def estimate(game: Game, affordable: int, seed: bytes, published: Sequence[Stage
     design is affordable, slopes, and kriging all the same if the task's score has none.
     """
     players = game.players
-    if players <= ALWAYS_ENUMERATED or (players <= ENUMERATED and 1 << players <= affordable):
+    if is_enumerated(players, affordable):
         return enumerate_game(game)
     if affordable < first_design(players) and (instant := aumann_shapley(game, seed)) is not None:
         return instant

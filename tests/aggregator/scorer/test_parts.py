@@ -1,7 +1,7 @@
 """The scorer's parts by themselves: quick verification, withheld bodies, broken downloads, records, settings."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,9 +21,9 @@ from aggregator.scorer.quick import verify_quickly
 from aggregator.scorer.records import Records
 from aggregator.scorer.sources import GatheredBlobs
 from protocol.errors import EvidenceError, FormatError, ServiceUnreachable
-from protocol.evidence import Evidence, Kind
+from protocol.evidence import Evidence, Header, Kind
 from protocol.update import body_hash
-from tests.aggregator.scorer.test_replay import altered
+from tests.aggregator.scorer.test_replay import altered, follow, rebuilt
 from tests.support.rounds import DOMAIN, Sent, config, digits_round, filled, honest
 
 
@@ -68,8 +68,37 @@ def test_what_costs_no_evaluation_is_checked_in_every_quick_verification(
         verify_quickly(inputs, altered(evidence, kind, position, flip), 1)
 
 
+def test_a_theft_that_keeps_every_sum_is_found_by_any_quick_verification(inputs: RoundInputs, evidence: Evidence) -> None:
+    stolen = altered(evidence, Kind.CONTRIBUTION, 0, lambda values: {"contribution": values["contribution"] + 600})
+    stolen = altered(stolen, Kind.CONTRIBUTION, 1, lambda values: {"contribution": values["contribution"] - 600})
+    with pytest.raises(ReplayDifference, match="CONTRIBUTION leaf 0, contribution"):
+        verify_quickly(inputs, stolen, 1)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Header) if field.name not in ("roots", "total_basis")])
+def test_a_lie_in_the_header_is_found_by_any_quick_verification(inputs: RoundInputs, evidence: Evidence, name: str) -> None:
+    value = getattr(evidence.header, name)
+    wrong = bytes(32) if isinstance(value, bytes) else (value[0] + 1, *value[1:]) if isinstance(value, tuple) else value + 1
+    # Under another federation every leaf is hashed otherwise.
+    with pytest.raises((ReplayDifference, EvidenceError), match="INPUT leaves" if name == "federation" else f"header, {name}"):
+        verify_quickly(inputs, replace(evidence, header=replace(evidence.header, **{name: wrong})), 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "position"), [(Kind.UTILITY, 5), (Kind.CONTRIBUTION, 1), (Kind.SCORE, 1), (Kind.MODEL, 0), (Kind.UPDATE, 1)]
+)
+def test_a_leaf_left_out_is_found_by_any_quick_verification(
+    inputs: RoundInputs, evidence: Evidence, kind: Kind, position: int
+) -> None:
+    lie = rebuilt(evidence, tuple(leaf for leaf in evidence.leaves if (leaf.kind, leaf.position) != (kind, position)))
+    if kind is Kind.UPDATE:  # what is no submission has no body
+        inputs = replace(inputs, submissions=tuple(one for one in inputs.submissions if one.update.node != position))
+    with pytest.raises(ReplayDifference, match="BODY" if kind is Kind.UPDATE else kind.name):
+        verify_quickly(inputs, lie, 1)
+
+
 def test_a_wrong_utility_is_found_when_it_is_drawn(inputs: RoundInputs, evidence: Evidence) -> None:
-    lie = altered(evidence, Kind.UTILITY, 5, lambda values: {"utility": values["utility"] + 65})
+    lie = follow(inputs, altered(evidence, Kind.UTILITY, 5, lambda values: {"utility": values["utility"] + 65}))
     with pytest.raises(ReplayDifference, match=r"UTILITY leaf 5 \(tolerance 0\)"):
         verify_quickly(inputs, lie, 1000)
     leaves = tuple(leaf for leaf in evidence.leaves if leaf.kind is not Kind.SCORE)
