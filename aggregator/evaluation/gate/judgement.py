@@ -17,7 +17,7 @@ from aggregator.evaluation.gate.replay import replay
 from aggregator.evaluation.gate.statistics import STATISTIC_UNIT, Statistic, Statistics, in_units, norm
 from aggregator.evaluation.gate.strata import Strata
 from aggregator.evaluation.gate.utility import utilities
-from aggregator.evaluation.gate.verdict import Claimed, Decision, decide, hard_faults, median_norm, norm_faults
+from aggregator.evaluation.gate.verdict import Claimed, Decision, decide, hard_faults, norm_faults, upper_quartile_norm
 from learning.data import Data
 from learning.evaluator import Evaluator
 from learning.recipe import Recipe
@@ -102,7 +102,7 @@ class _Measuring:
         )
         if cohort is None:
             return self._result()
-        self._set_all(Statistic.REFERENCE, median_norm(norm(update) for update in cohort.updates))
+        self._set_all(Statistic.REFERENCE, upper_quartile_norm(norm(update) for update in cohort.updates))
         faulty = self._faults | norm_faults(self._faults, self._result() | dict(published), self._gate)
         nodes = [node for node in self._updates if faulty[node] in (None, Reason.SAME_AS_LOWER_INDEX)]
         if not nodes:

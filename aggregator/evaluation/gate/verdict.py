@@ -108,7 +108,10 @@ def norm_faults(
 
 
 def reference_norm(faults: Mapping[int, Reason | None], statistics: Mapping[int, Statistics]) -> int:
-    """The median norm of the virtual nodes; where there are none, of the usable updates.
+    """What no update counts for more than: the virtual norms' upper quartile; without virtual nodes, the usable updates' median.
+
+    Not the median: it would clip half of the honest nodes, those with many samples or rare classes. Norms that nodes send are
+    not trusted so far as to take a quartile of them.
 
     Copies and nodes with a hard fault must not move what the others are measured against.
     """
@@ -119,8 +122,17 @@ def reference_norm(faults: Mapping[int, Reason | None], statistics: Mapping[int,
 
 def median_norm(norms: Iterable[int]) -> int:
     """The median of the non-zero norms, the lower of two middle ones; zero if there is none."""
+    return _ranked(norms, 1, 2)
+
+
+def upper_quartile_norm(norms: Iterable[int]) -> int:
+    """The upper quartile of the non-zero norms, the lower of the two that it falls between; zero if there is none."""
+    return _ranked(norms, 3, 4)
+
+
+def _ranked(norms: Iterable[int], share: int, of: int) -> int:
     moving = sorted(norm for norm in norms if norm > 0)
-    return moving[(len(moving) - 1) // 2] if moving else 0
+    return moving[(len(moving) - 1) * share // of] if moving else 0
 
 
 def _hard_fault(claimed: Claimed, inspection: Inspection) -> Reason | None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from aggregator.evaluation.gate.explanation import explain
 from aggregator.evaluation.gate.inspection import Inspection
 from aggregator.evaluation.gate.statistics import STATISTIC_UNIT, Statistic, Statistics
-from aggregator.evaluation.gate.verdict import FULL_WEIGHT, Claimed, Decision, decide, median_norm
+from aggregator.evaluation.gate.verdict import FULL_WEIGHT, Claimed, Decision, decide, median_norm, upper_quartile_norm
 from protocol.config import GateSection
 from protocol.verdicts import Reason, Verdict
 from tests.support.rounds import config
@@ -54,6 +54,13 @@ def decided(
 )
 def test_the_reference_is_the_lower_median_of_the_norms_that_are_not_zero(norms: list[int], reference: int) -> None:
     assert median_norm(norms) == reference
+
+
+@pytest.mark.parametrize(("norms", "reference"), [([], 0), ([0, 5], 5), ([5, 9], 5), ([4, 1, 3, 2, 5, 0], 4), ([9, 7, 8, 1], 8)])
+def test_the_virtual_reference_is_the_lower_upper_quartile_of_the_norms_that_are_not_zero(
+    norms: list[int], reference: int
+) -> None:
+    assert upper_quartile_norm(norms) == reference
 
 
 def test_norms_up_to_the_reference_keep_their_full_weight() -> None:
