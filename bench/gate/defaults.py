@@ -32,7 +32,8 @@ _TASKS = {"fashion-mlp": 2, "digits": 1}
 _UNSEEN = {"breast-cancer": 1}
 """The same of a task that the fit does not see: nodes of a dozen patients."""
 
-_ROUNDS = 6
+_ROUNDS = 12
+"""As many as the benchmark plays: suspicion grows with the rounds, and so do the honest nodes' extremes."""
 
 _DECIDING = ("fusion.py", "verdict.py", "explanation.py")
 _GATE_FILES = sorted((File(__file__).parents[2] / "aggregator/evaluation/gate").glob("*.py"))

@@ -6,9 +6,10 @@ widened here from one direction to the cone that label-skewed virtual nodes span
 
 import numpy as np
 
-from aggregator.evaluation.gate.geometry import Geometry, Raw, Values
+from aggregator.evaluation.gate.geometry import Geometry, Raw
 
 _RIDGE = 0.1
+_MIX_RIDGE = 0.3
 
 
 def cone(geometry: Geometry) -> Raw:
@@ -23,19 +24,29 @@ def cone(geometry: Geometry) -> Raw:
 
 
 def affine(geometry: Geometry) -> Raw:
-    """1 − the sum of ridge coefficients on the virtual nodes: near 0 trained, near 1 not trained at all, near 2 flipped."""
-    return geometry.crossed([1 - coefficients.sum(axis=1) for coefficients, _ in map(_ridge, (geometry,) * 2, (0, 1))])
+    """1 − the sum of coefficients on the directions of the strata: near 0 trained, near 1 not trained at all, near 2 flipped.
+
+    The direction of a stratum is what training on it alone adds to the unit update: a ridge regression of the virtual nodes on
+    their known mixes. A handful of directions averages the noise of training out, which the nodes themselves carry.
+    """
+    found = []
+    for number in (0, 1):
+        basis, mixes = geometry.fold(number), geometry.cohort.mixes[geometry.cohort.folds == number]
+        count = mixes.shape[1]
+        weights = np.linalg.solve(mixes.T @ mixes + _MIX_RIDGE * np.eye(count), mixes.T)
+        products = geometry.cosines[:, basis] @ weights.T
+        system = weights @ geometry.cosines[np.ix_(basis, basis)] @ weights.T
+        system += _RIDGE * np.trace(system) / count * np.eye(count)
+        found.append(1 - np.linalg.solve(system, products.T).sum(axis=0))
+    return geometry.crossed(found)
 
 
 def fit(geometry: Geometry) -> Raw:
-    """The part of the update's square that the virtual nodes leave unexplained (1 − R² of the same ridge regression)."""
-    return geometry.crossed([1 - explained for _, explained in map(_ridge, (geometry,) * 2, (0, 1))])
-
-
-def _ridge(geometry: Geometry, number: int) -> tuple[Values, Values]:
-    basis = geometry.fold(number)
-    products = geometry.cosines[:, basis]
-    system = geometry.cosines[np.ix_(basis, basis)] + _RIDGE * np.eye(len(basis))
-    coefficients: Values = np.linalg.solve(system, products.T).T.astype(np.float64)
-    explained: Values = (coefficients * products).sum(axis=1)
-    return coefficients, explained
+    """The part of the update's square that the virtual nodes leave unexplained (1 − R² of a ridge regression on them)."""
+    found = []
+    for number in (0, 1):
+        basis = geometry.fold(number)
+        products = geometry.cosines[:, basis]
+        system = geometry.cosines[np.ix_(basis, basis)] + _RIDGE * np.eye(len(basis))
+        found.append(1 - (np.linalg.solve(system, products.T).T * products).sum(axis=1))
+    return geometry.crossed(found)
