@@ -265,7 +265,7 @@ class Evidence:
 def subtree_roots(federation: bytes, leaves: Iterable[Leaf]) -> tuple[tuple[bytes, ...], int]:
     """The root of every kind's tree in the order of `Kind`, and the sum of all score bases.
 
-    Raises `EvidenceError` if two leaves claim one position.
+    Raises `EvidenceError` if two leaves claim one position, or the bases sum past 2^256.
     """
     hashes: dict[Kind, dict[int, bytes]] = defaultdict(dict)
     bases: dict[int, int] = {}
@@ -276,6 +276,8 @@ def subtree_roots(federation: bytes, leaves: Iterable[Leaf]) -> tuple[tuple[byte
         if leaf.kind is Kind.CONTRIBUTION:
             bases[leaf.position] = leaf.get("basis")
     sums = {index: SumNode(hashes[Kind.CONTRIBUTION][index], basis) for index, basis in bases.items()}
+    if sum(bases.values()) >= 1 << 256:
+        raise EvidenceError(f"the score bases of the CONTRIBUTION leaves sum to {sum(bases.values())}, past 2^256")
     sum_root = sum_tree_root(sums)
     roots = tuple(
         sum_root.hash if kind is Kind.CONTRIBUTION else tree_root(hashes[kind], LEAF_KINDS[kind].depth) for kind in Kind

@@ -55,9 +55,18 @@ def inner_hash(left: bytes, right: bytes) -> bytes:
 
 
 def sum_hash(left: SumNode, right: SumNode) -> SumNode:
-    """keccak256(0x02 ‖ left ‖ sumLeft ‖ right ‖ sumRight), sums as 32 bytes big-endian."""
+    """keccak256(0x02 ‖ left ‖ sumLeft ‖ right ‖ sumRight), sums as 32 bytes big-endian.
+
+    Raises `OverflowError` for a sum that has no 32 bytes, which that of its parents would be.
+    """
     preimage = left.hash + left.sum.to_bytes(32) + right.hash + right.sum.to_bytes(32)
     return SumNode(keccak(b"\x02" + preimage), left.sum + right.sum)
+
+
+def _wrapped(left: SumNode, right: SumNode) -> SumNode:
+    """`sum_hash` modulo 2^256, as the chain adds up what it is shown: of whatever leaves, there is an opening to show it."""
+    hashed, total = sum_hash(left, right)
+    return SumNode(hashed, total % (1 << 256))
 
 
 def tree_root(leaves: Mapping[int, bytes], depth: int) -> bytes:
@@ -80,12 +89,12 @@ def tree_proof(leaves: Mapping[int, bytes], depth: int, index: int) -> tuple[byt
 
 def sum_tree_proof(leaves: Mapping[int, SumNode], index: int, depth: int = NODE_TREE_DEPTH) -> tuple[SumNode, ...]:
     """The siblings, with their sums, from leaf `index` up to the root."""
-    return _siblings(_levels(leaves, depth, EMPTY_SUM_LEAF, sum_hash, index), index)
+    return _siblings(_levels(leaves, depth, EMPTY_SUM_LEAF, _wrapped, index), index)
 
 
 def sum_tree_opening(leaves: Mapping[int, SumNode], index: int, depth: int = NODE_TREE_DEPTH) -> SumOpening:
     """The opening of leaf `index`, which may be absent."""
-    levels = _levels(leaves, depth, EMPTY_SUM_LEAF, sum_hash, index)
+    levels = _levels(leaves, depth, EMPTY_SUM_LEAF, _wrapped, index)
     sums = tuple(level[index >> height].sum if index >> height in level else 0 for height, level in enumerate(levels[:-1]))
     return SumOpening(sums, _siblings(levels, index))
 

@@ -95,6 +95,9 @@ def _in_the_pay(evidence: Evidence, ledger: LedgerClient, number: int) -> Iterat
         if not _follows(evidence, leaf):
             proof = court.prove_wrong_basis(number, header, leaf, sum_opening(evidence, node))
             yield Fault("WrongBasis", f"standard error or basis of node {node} does not follow from its leaf", proof)
+    if leaves and sum(leaf.get("basis") for leaf in leaves.values()) != header.total_basis:
+        proof = court.prove_wrong_total(number, header, leaves[min(leaves)], sum_opening(evidence, min(leaves)))
+        yield Fault("WrongTotal", f"the bases do not sum to the header's {header.total_basis}", proof)
     for node in range(max(len(scores), 1 + max(leaves, default=-1))):
         score, found = scores[node] if node < len(scores) else 0, leaves.get(node)
         basis = 0 if found is None else found.get("basis")

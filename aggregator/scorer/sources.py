@@ -39,14 +39,16 @@ class Directory:
         self.place = str(path)
 
     def chunks(self, name: bytes, offset: int) -> Iterator[bytes]:
-        """The rest of the file."""
+        """The rest of the file. What is none, or cannot be read, is missing here: another source may have it."""
         try:
-            with (self._blobs / name.hex()).open("rb") as file:
+            if not (path := self._blobs / name.hex()).is_file():  # a pipe would keep whoever opens it waiting
+                raise BlobMissing(name)
+            with path.open("rb") as file:
                 file.seek(offset)
                 while chunk := file.read(1 << 20):
                     yield chunk
-        except FileNotFoundError:
-            raise BlobMissing(name) from None
+        except OSError as error:
+            raise BlobMissing(name) from error
 
 
 class MirrorSource:

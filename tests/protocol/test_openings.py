@@ -70,3 +70,16 @@ def test_an_access_level_hides_leaves_and_no_roots() -> None:
     opening = open_leaf(EVIDENCE, Kind.VERDICT, 5)
     check_opening(hidden.header, opening)
     assert isinstance(opening, Opening)
+
+
+def test_bases_that_sum_past_2_256_are_no_tree_and_can_be_shown_to_the_chain_all_the_same() -> None:
+    whole = EVIDENCE.by_kind[Kind.CONTRIBUTION]
+    huge = {node: Leaf(Kind.CONTRIBUTION, node, (*leaf.values[:-1], 1 << 255)) for node, leaf in whole.items()}
+    assert len(huge) > 1
+    leaves = tuple(huge.get(leaf.position, leaf) if leaf.kind is Kind.CONTRIBUTION else leaf for leaf in EVIDENCE.leaves)
+    lie = Evidence(EVIDENCE.header, leaves)
+    with pytest.raises(EvidenceError, match=r"past 2\^256"):
+        lie.check_roots()
+    opening = open_leaf(lie, Kind.CONTRIBUTION, min(huge))
+    with pytest.raises(EvidenceError):
+        check_opening(EVIDENCE.header, opening)

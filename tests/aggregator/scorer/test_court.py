@@ -103,12 +103,23 @@ def padded_score(honest: Evidence) -> tuple[Evidence, tuple[int, ...]]:
     return honest, (SCORE_TOTAL, 0) if scores_of(honest)[0] < SCORE_TOTAL else (0, SCORE_TOTAL)
 
 
+def padded_total(honest: Evidence) -> tuple[Evidence, tuple[int, ...]]:
+    """By so little that every score is within what largest remainders may do."""
+    return Evidence(replace(honest.header, total_basis=honest.header.total_basis + 1), honest.leaves), scores_of(honest)
+
+
 def another_seed(honest: Evidence) -> tuple[Evidence, tuple[int, ...]]:
     return Evidence(replace(honest.header, seed=bytes(32)), honest.leaves), scores_of(honest)
 
 
 @pytest.mark.parametrize(
-    ("lie", "name"), [(padded_basis, "WrongBasis"), (padded_score, "WrongScore"), (another_seed, "WrongHeader")]
+    ("lie", "name"),
+    [
+        (padded_basis, "WrongBasis"),
+        (padded_score, "WrongScore"),
+        (padded_total, "WrongTotal"),
+        (another_seed, "WrongHeader"),
+    ],
 )
 def test_a_provable_fault_voids_the_round_and_costs_the_aggregator_its_bond(
     evaluated: Any, tmp_path: Path, lie: Callable[[Evidence], tuple[Evidence, tuple[int, ...]]], name: str

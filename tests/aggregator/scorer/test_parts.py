@@ -1,5 +1,6 @@
 """The scorer's parts by themselves: quick verification, withheld bodies, broken downloads, records, settings."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from aggregator.scorer.forwarding import Forwarding, HandedBody
 from aggregator.scorer.home import ScorerHome, ScorerSettings
 from aggregator.scorer.quick import verify_quickly
 from aggregator.scorer.records import Records
-from aggregator.scorer.sources import GatheredBlobs
+from aggregator.scorer.sources import Directory, GatheredBlobs
 from protocol.errors import EvidenceError, FormatError, ServiceUnreachable
 from protocol.evidence import Evidence, Header, Kind
 from protocol.update import body_hash
@@ -167,6 +168,22 @@ def test_a_download_goes_on_in_the_next_process_and_gives_up_on_a_dead_source(tm
     assert again.asked[0] == 2
     with pytest.raises(BlobMissing):
         GatheredBlobs(tmp_path, []).get(b"m" * 32)
+
+
+def test_what_a_directory_has_in_place_of_a_file_is_had_from_elsewhere(tmp_path: Path) -> None:
+    name, bad, good = b"n" * 32, tmp_path / "bad", tmp_path / "good"
+    bad.mkdir()
+    good.mkdir()
+    (good / name.hex()).write_bytes(b"what it is")
+    place = bad / name.hex()
+    for number, make in enumerate((place.mkdir, lambda: place.symlink_to(place), lambda: os.mkfifo(place))):
+        make()
+        assert GatheredBlobs(tmp_path / str(number), [Directory(bad), Directory(good)]).get(name) == b"what it is"
+        with pytest.raises(BlobMissing):
+            GatheredBlobs(tmp_path / f"{number} alone", [Directory(bad)]).get(name)
+        place.rmdir() if place.is_dir() else place.unlink()
+    with pytest.raises(BlobMissing):
+        GatheredBlobs(tmp_path / "no directory", [Directory(good / name.hex())]).get(name)
 
 
 def test_a_round_is_attested_once_and_signatures_are_sorted_by_signer(tmp_path: Path) -> None:
