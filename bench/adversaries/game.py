@@ -4,13 +4,13 @@ An owner may stand behind several identities. Everything that decides about pay 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
-from aggregator.evaluation.round import RoundInputs, Submission, evaluate_round
+from aggregator.evaluation.round import RoundInputs, RoundOutcome, Submission, evaluate_round
 from aggregator.simulation.federation import divide
 from aggregator.simulation.vectors import Vector, flatten, unflatten
 from aggregator.template import federation_text
@@ -40,7 +40,6 @@ class View:
     trained: Mapping[int, Vector]
     before: Mapping[int, Vector]
     step: Vector | None
-    samples: Mapping[int, int]
     random: np.random.Generator
 
     def noise(self, like: Vector, share: float) -> Vector:
@@ -63,29 +62,43 @@ class Identity:
 
 @dataclass(frozen=True)
 class World:
-    """Task and data of a seed; `others` are the honest owners' data, `own` that of owner 0."""
+    """Task and data of a seed: `data` by owner, `shards` what is evaluated on."""
 
     task: Task
     base: Parameters
     data: tuple[Data, ...]
-    shard: Data
+    shards: tuple[Data, ...]
     root: Data
     seed: int
 
 
+@dataclass(frozen=True)
+class Rule:
+    """A pay rule: the config that decides, and what is done to all updates before.
+
+    `clip(sent, declared samples)` gives what counts in their place, `repeated(sent, before)` the positions of those that repeat
+    what another identity sent in the round before, which are refused.
+    """
+
+    config: FederationConfig
+    clip: Callable[[Sequence[Vector], Sequence[int]], Sequence[Vector]] = lambda sent, samples: sent
+    repeated: Callable[[Sequence[Vector], Sequence[Vector]], frozenset[int]] = lambda sent, before: frozenset()
+
+
 @cache
-def world(seed: int) -> World:
-    """The digits' training data among the owners, by class skew."""
+def world(seed: int, shards: int = 1) -> World:
+    """The digits' training data among the owners, by class skew; the evaluation data in so many equal shards."""
     source = read_task_source("digits")
     task = load_task(source)
     data = divide(load_data(task, "training"), OWNERS, ALPHA, seed, minimum=20)
-    return World(task, initial_parameters(task, seed), data, load_data(task, "evaluation"), load_data(task, "root"), seed)
+    whole = load_data(task, "evaluation")
+    parts = tuple(whole.take(part) for part in np.array_split(np.arange(len(whole)), shards))
+    return World(task, initial_parameters(task, seed), data, parts, load_data(task, "root"), seed)
 
 
-def config(gated: bool) -> FederationConfig:
-    """The default config, with the cohort of virtual nodes or without: then the pay rule stands alone."""
-    found = parse_config(federation_text("bench", "Digits"))
-    return found if gated else found.model_copy(update={"gate": found.gate.model_copy(update={"virtual_nodes": 0})})
+def default_config() -> FederationConfig:
+    """What `fairshare aggregator init` writes."""
+    return parse_config(federation_text("bench", "Digits"))
 
 
 def honest(world: World) -> list[Identity]:
@@ -93,53 +106,50 @@ def honest(world: World) -> list[Identity]:
     return [Identity(owner, data, len(data)) for owner, data in enumerate(world.data)]
 
 
-def shares(world: World, identities: list[Identity], rounds: int, gated: bool = False, clipped: bool = False) -> dict[int, float]:
-    """The share of all pay that each owner gets over the rounds. Deterministic.
-
-    `clipped`: every update is scaled down to the median norm before it is sent. Its d is 1 then, and the merge divides by
-    Σ n_j instead of Σ n_j·d_j: the other pay rule.
-    """
-    rules, base, step = config(gated), world.base, None
-    recipe = Recipe("sgd", 0.05, 32, 2, momentum=0.9)
-    reputation: dict[int, int] = {}
+def shares(world: World, identities: list[Identity], rounds: int, rule: Rule) -> dict[int, float]:
+    """The share of all pay that each owner gets over the rounds. Deterministic."""
     paid: dict[int, float] = dict.fromkeys(range(OWNERS), 0.0)
-    before: dict[int, Vector] = {}
-    for number in range(1, rounds + 1):
-        own: list[Vector] = []
-        for index, one in enumerate(identities):
-            if one.trains_as is not None:
-                own.append(own[one.trains_as])
-            else:
-                mine = replace(recipe, epochs=one.longer * recipe.epochs)
-                own.append(flatten(train(world.task, base, one.data, mine, _draw(world.seed, number, index))))
-        trained: dict[int, Vector] = {}
-        for one, update in zip(identities, own, strict=True):
-            trained.setdefault(one.owner, update)
-        samples = {owner: len(data) for owner, data in enumerate(world.data)}
-        view = View(
-            trained, before or trained, step, samples, np.random.Generator(np.random.PCG64(_draw(world.seed, number, -1)))
-        )
-        sent = [one.send(update, view) for one, update in zip(identities, own, strict=True)]
-        outcome = evaluate_round(
-            _inputs(world, rules, identities, _clip(sent) if clipped else sent, number, base, step, reputation)
-        )
+    for outcome in play(world, identities, rounds, rule):
         total = sum(outcome.scores) or 1
         for index, score in enumerate(outcome.scores):
             paid[identities[index].owner] += score / total / rounds
-        step = flatten({name: outcome.merged[name] - base[name] for name in base})
-        base, reputation, before = outcome.merged, dict(outcome.reputation), trained
     return paid
 
 
-def _clip(sent: list[Vector]) -> list[Vector]:
-    norms = [float(np.linalg.norm(update.astype(np.float64))) for update in sent]
-    nonzero = sorted(norm for norm in norms if norm)
-    reference = nonzero[(len(nonzero) - 1) // 2] if nonzero else 1.0
-    # A little below the reference, so that rounding cannot make d fall under 1.
-    return [
-        np.asarray(update * np.float32(min(1.0, 0.999999 * reference / norm)), np.float32) if norm > reference else update
-        for update, norm in zip(sent, norms, strict=True)
-    ]
+def play(world: World, identities: list[Identity], rounds: int, rule: Rule) -> Iterator[RoundOutcome]:
+    """The rounds' outcomes one after the other, everybody training with the recipe of the rule's config."""
+    recipe, base, step = Recipe.from_config(rule.config.recipe), world.base, None
+    reputation: dict[int, int] = {}
+    before: dict[int, Vector] = {}
+    sent_before: list[Vector] = []
+    for number in range(1, rounds + 1):
+        own = _trained(world, identities, recipe, base, number)
+        trained: dict[int, Vector] = {}
+        for one, update in zip(identities, own, strict=True):
+            trained.setdefault(one.owner, update)
+        random = np.random.Generator(np.random.PCG64(_draw(world.seed, number, -1)))
+        view = View(trained, before or trained, step, random)
+        sent = [one.send(update, view) for one, update in zip(identities, own, strict=True)]
+        refused = rule.repeated(sent, sent_before)
+        sent_before = sent
+        # An update of zeros is in no coalition.
+        sent = [np.zeros_like(update) if index in refused else update for index, update in enumerate(sent)]
+        sent = list(rule.clip(sent, [one.declared for one in identities]))
+        outcome = evaluate_round(_inputs(world, rule.config, identities, sent, number, base, step, reputation))
+        yield outcome
+        step = flatten({name: outcome.merged[name] - base[name] for name in base})
+        base, reputation, before = outcome.merged, dict(outcome.reputation), trained
+
+
+def _trained(world: World, identities: list[Identity], recipe: Recipe, base: Parameters, number: int) -> list[Vector]:
+    own: list[Vector] = []
+    for index, one in enumerate(identities):
+        if one.trains_as is not None:
+            own.append(own[one.trains_as])
+        else:
+            mine = replace(recipe, epochs=one.longer * recipe.epochs)
+            own.append(flatten(train(world.task, base, one.data, mine, _draw(world.seed, number, index))))
+    return own
 
 
 def _draw(seed: int, number: int, index: int) -> int:
@@ -157,7 +167,7 @@ def _inputs(
     reputation: Mapping[int, int],
 ) -> RoundInputs:
     bound = BoundInputs(
-        number - 1, rules.sha256(), bytes(32), model_hash(base), bytes(32), (_name(world.shard),), _name(world.root)
+        number - 1, rules.sha256(), bytes(32), model_hash(base), bytes(32), tuple(map(_name, world.shards)), _name(world.root)
     )
     submissions = []
     for index, (one, vector) in enumerate(zip(identities, sent, strict=True)):
@@ -173,19 +183,18 @@ def _inputs(
         parent_delta=None if step is None else unflatten(step, base),
         roster=tuple(RosterEntry(index, NOWHERE.ledger, 1 << 31) for index in range(len(identities))),
         submissions=tuple(submissions),
-        shards=(world.shard,),
+        shards=world.shards,
         root_set=world.root,
         reputation=reputation,
         seed=hashlib.sha256(f"{world.seed}/{number}".encode()).digest(),
     )
 
 
-def first_round(world: World) -> RoundInputs:
+def first_round(world: World, rules: FederationConfig) -> RoundInputs:
     """An honest first round, for figures about a single one."""
     identities = honest(world)
-    recipe = Recipe("sgd", 0.05, 32, 2, momentum=0.9)
-    sent = [flatten(train(world.task, world.base, one.data, recipe, _draw(world.seed, 1, i))) for i, one in enumerate(identities)]
-    return _inputs(world, config(gated=False), identities, sent, 1, world.base, None, {})
+    sent = _trained(world, identities, Recipe.from_config(rules.recipe), world.base, 1)
+    return _inputs(world, rules, identities, sent, 1, world.base, None, {})
 
 
 def with_owner(world: World, mine: list[Identity], more: Mapping[int, Identity] | None = None) -> list[Identity]:

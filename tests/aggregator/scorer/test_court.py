@@ -21,10 +21,11 @@ from aggregator.template import with_values
 from ledger.disputes import Disputes, DisputeVerdict, Vote
 from ledger.records import RoundState
 from protocol.config import parse_config
-from protocol.evidence import LEAF_KINDS, Evidence, Kind, Leaf, evidence_from_json, subtree_roots
+from protocol.evidence import Evidence, Kind, evidence_from_json
 from protocol.shares import SCORE_TOTAL, largest_remainder, pack_scores
 from tests.aggregator.service.support import Stage, founded, serve
 from tests.support.chain import CONFIG, LocalChain, LocalFederation, account
+from tests.support.lies import altered, rehashed
 
 __all__ = ["founded"]
 
@@ -64,20 +65,6 @@ def proposed(evaluated: Any, tmp_path: Path, evidence: Evidence, scores: tuple[i
         place = ScorerHome(tmp_path / "scorer")
         with gather(place, settings, [str(stage.home.path)], place.blobs_directory, account("scorer")) as gathering:
             yield stage, gathering
-
-
-def altered(evidence: Evidence, kind: Kind, position: int, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Evidence:
-    """One leaf changed, and everything hashed as it should be."""
-    old = evidence.by_kind[kind][position]
-    values = {name: old.get(name) for _, name in LEAF_KINDS[kind].fields}
-    leaf = Leaf(kind, position, tuple({**values, **change(values)}.values()))
-    return rehashed(evidence, tuple(leaf if one == old else one for one in evidence.leaves))
-
-
-def rehashed(evidence: Evidence, leaves: tuple[Leaf, ...]) -> Evidence:
-    """These leaves under a header that promises them: a liar hashes its lies properly."""
-    roots, total = subtree_roots(evidence.header.federation, leaves)
-    return Evidence(replace(evidence.header, roots=roots, total_basis=total), leaves)
 
 
 def scores_of(evidence: Evidence) -> tuple[int, ...]:
