@@ -15,12 +15,12 @@ import numpy as np
 from aggregator.blobs import BlobStore
 from aggregator.errors import BlobCorrupt
 from aggregator.evaluation.round import RoundInputs, Submission
+from aggregator.terms import read_config
 from learning.data import Data, decode_data
 from learning.loading import load_task
 from learning.parameters import initial_parameters
 from learning.source import TaskSource
 from learning.task import Task
-from protocol.config import FederationConfig, parse_config
 from protocol.evidence import Evidence, Input, Kind, evidence_from_json, evidence_to_json
 from protocol.inputs import BoundInputs
 from protocol.parameters import Parameters, encode_parameters, layout_of, model_hash, read_parameters
@@ -78,13 +78,6 @@ def assemble(references: RoundReferences, blobs: BlobStore) -> RoundInputs:
         seed=references.seed,
         parent_reputation=parent.header.roots[list(Kind).index(Kind.REPUTATION)] if parent else bytes(32),
     )
-
-
-def read_config(config_hash: bytes, blobs: BlobStore) -> FederationConfig:
-    """The config with this hash; the blob is the text of `federation.toml`."""
-    with _decoding(config_hash, blobs) as encoded:
-        config = parse_config(encoded.decode())
-    return _checked(config, config.sha256(), config_hash)
 
 
 def read_task(task_hash: bytes, blobs: BlobStore) -> TaskSource:

@@ -51,7 +51,8 @@ def init(
 ) -> None:
     """Make a federation directory: config, keys, and what goes on chain. Runs the task's code.
 
-    Edit federation.toml and run it again, without options, to take the changes over; keys are never touched.
+    Edit federation.toml and run it again, without options, to take the changes over; keys are never touched. Once the federation
+    is deployed, this checks and stores new terms, which `fairshare ledger announce` then announces.
 
     Example: fairshare aggregator init ./federation --task digits
     """
@@ -66,12 +67,17 @@ def init(
     scorers = tuple(scorer) if scorer else None
     with working("making keys, and trying the task out on the data", quiet=as_json):
         founded = found(home, Wishes(task, name, evaluation, root, rpc_url, chain_id, data, label, scorers), passphrase)
-    file = founded.file
+    file, offered = founded.file, founded.terms or founded.file
 
     def show() -> None:
         print(plain(f"{founded.config.federation.name!r} is founded in {directory}"))
-        hashes = (("config", file.config_hash), ("task", file.task_hash), ("model", file.genesis_model))
+        hashes = (("config", offered.config_hash), ("task", offered.task_hash), ("model", file.genesis_model))
         table(("", "goes on chain"), [(what, "0x" + value.hex()) for what, value in hashes])
+        if founded.terms is not None:
+            note(
+                f"The federation is deployed. If these are to be its terms: `fairshare ledger announce --federation {directory}`"
+            )
+            return
         keys = (("operator", file.operator), ("aggregator", file.aggregator), *(("scorer", s) for s in file.scorers))
         table(("key", "address"), keys)
         note(f"Read {home.federation_file} and edit it before it is deployed; then run this command again.")
@@ -80,6 +86,7 @@ def init(
     result = {
         "name": founded.config.federation.name,
         **file.model_dump(mode="json", exclude={"schema_version"}),
+        **offered.model_dump(mode="json", include={"config_hash", "task_hash"}),
         "evaluation_samples": founded.samples,
         "root_samples": founded.root_samples,
     }

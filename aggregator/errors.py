@@ -4,7 +4,7 @@ AggregatorError
 ├── HomeError                 the federation directory
 │   ├── HomeMissing           it is not there, or `fairshare aggregator init` has not finished in it
 │   ├── NotDeployed           its contracts are not on this chain yet
-│   ├── FoundingFixed         it is deployed, so what it was founded on no longer changes
+│   ├── FoundingFixed         it is deployed, and its contracts keep this for ever
 │   └── ForeignLedger         the ledger on chain was founded on something else, or does not know our keys
 ├── CannotListen              the address to serve at is taken, or not ours
 ├── DatabaseError             the database cannot be used
@@ -12,12 +12,14 @@ AggregatorError
 │   └── ForeignDatabase       it holds the rounds of another federation, or is of a newer version
 ├── BlobError                 a content-addressed file
 │   ├── BlobMissing           it is not here
+│   ├── TermsMissing          it is the config or task of the terms in force
 │   ├── BlobCorrupt           its content does not hash to its name
 │   └── BlobTooLarge          more arrived than is allowed
 ├── StorageFailed             the disk that blobs go to is full, read-only or broken
 ├── ClusterError              the Ray cluster that is to evaluate rounds is not there, or was lost
 ├── RoundError                a round cannot go on in this attempt
 │   ├── RoundForgotten        the chain does not know a round that it had
+│   ├── NotAppointed          another aggregator leads the rounds from now on
 │   ├── EvaluationFailed      the evaluation raised, or its process died
 │   ├── AttestationRefused    the scorer replayed the round and did not sign
 │   └── AttestationFailed     the scorer could not say: it died, or reached no chain
@@ -52,13 +54,14 @@ class NotDeployed(HomeError):
 
 
 class FoundingFixed(HomeError):
-    """The contracts are deployed and bind what the federation was founded on."""
+    """The contracts are deployed and keep for ever what would change. Other terms are announced."""
 
     def __init__(self, home: object, what: str, deployed_to: object) -> None:
         self.home, self.what = home, what
         super().__init__(
-            f"the {what} of {home} would change, but {deployed_to} says that its contracts are deployed and bind it: "
-            "take the change back, or found a new federation in another directory"
+            f"the {what} of {home} would change, but {deployed_to} says that its contracts are deployed and keep it: "
+            "take the change back, or found a new federation in another directory; "
+            "scorers and aggregator are changed by `fairshare ledger announce`"
         )
 
 
@@ -104,6 +107,18 @@ class BlobMissing(BlobError):
         super().__init__(f"blob {name.hex()} is missing: restore the blobs directory from a copy, or fetch it again")
 
 
+class TermsMissing(BlobMissing):
+    """The config or task of the terms in force is not here, so no round can be opened with them."""
+
+    def __init__(self, what: str, name: bytes, directory: object) -> None:
+        self.name, self.what = name, what
+        BlobError.__init__(
+            self,
+            f"the {what} 0x{name.hex()} of the terms in force is not in {directory}: put the federation.toml that was announced "
+            f"there, and run `fairshare aggregator init {directory}`, for another task with --task",
+        )
+
+
 class BlobCorrupt(BlobError):
     """A blob's content does not hash to its name."""
 
@@ -142,6 +157,17 @@ class RoundForgotten(RoundError):
         super().__init__(
             f"the chain does not know round {round_number} any more: it was rolled back or replaced; "
             "check rpc_url, and restore the chain or found the federation again"
+        )
+
+
+class NotAppointed(RoundError):
+    """The terms in force name another aggregator. What this one began it ends, and it goes on serving."""
+
+    def __init__(self, address: str, appointed: str) -> None:
+        self.address, self.appointed = address, appointed
+        super().__init__(
+            f"{address} is not the aggregator any more, {appointed} leads the rounds that open from now on: start that one's "
+            "service; let this one run until its rounds are Final, and as long as others replay them from here"
         )
 
 

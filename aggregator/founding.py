@@ -1,7 +1,8 @@
 """`fairshare aggregator init`: fixes what a federation is founded on, and makes the files that say so.
 
-Safe to repeat. Keys and edited files stay as they are; what follows from them (hashes, blobs) is computed again, until the
-contracts are deployed, which bind it.
+Safe to repeat. Keys and edited files stay as they are; what follows from them (hashes, blobs) is computed again. Once the
+contracts are deployed, founding.json is never touched again: another config or task is checked, stored, and written down in
+terms.json, for the admin to announce.
 """
 
 from dataclasses import dataclass, replace
@@ -27,6 +28,8 @@ from protocol.config import FederationConfig, parse_config
 from protocol.errors import ConfigError
 from protocol.files import write_durably
 from protocol.founding import FoundingFile, read_founding
+from protocol.parameters import Parameters, layout_of
+from protocol.terms import TermsFile, changes, read_terms
 from protocol.update import body_hash
 
 _MOST_SCORERS = 31
@@ -37,9 +40,12 @@ GENESIS_SEED = 0
 
 @dataclass(frozen=True)
 class Founding:
-    """What was founded, for the terminal. `samples` and `root_samples` count the aggregator's own data."""
+    """What was founded, for the terminal. `samples` and `root_samples` count the aggregator's own data. `terms` is what may be
+    announced, None before the deployment.
+    """
 
     file: FoundingFile
+    terms: TermsFile | None
     config: FederationConfig
     samples: int | None
     root_samples: int | None
@@ -66,14 +72,17 @@ class Wishes:
 def found(home: AggregatorHome, wishes: Wishes, passphrase: str) -> Founding:
     """Write or bring up to date everything in the federation directory.
 
-    Raises `FoundingFixed` if that changes what deployed contracts bind, `ConfigError` for a bad federation.toml, and what
-    task, data and wallet raise. Nothing that was there is lost in any case.
+    Raises `FoundingFixed` if that changes what deployed contracts keep for ever, `ConfigError` for a bad federation.toml, and
+    what task, data and wallet raise. Nothing that was there is lost in any case.
     """
     before = read_founding(home.founding_file) if home.founding_file.exists() else None
     if before is None and wishes.task is None:
         raise HomeMissing(home.founding_file)
     home.path.mkdir(parents=True, exist_ok=True)
     blobs = home.blobs()
+    deployment = next(iter(home.deployments()), None)
+    if before is not None and deployment is not None and wishes.scorers is not None:
+        raise FoundingFixed(home.path, "list of scorers", deployment)
     source = _source(home, before, wishes)
     if wishes.task == TABULAR and wishes.root is None:
         wishes = replace(wishes, root=wishes.data)
@@ -89,13 +98,19 @@ def found(home: AggregatorHome, wishes: Wishes, passphrase: str) -> Founding:
         aggregator=wallets["aggregator"].address,
         scorers=[wallets["scorer"].address, *_others(before, wishes)],
     )
-    _refuse_if_deployed(home, before, file)
-    blobs.put(file.config_hash, home.federation_file.read_bytes())
-    evaluation = _data(task, wishes.evaluation, "evaluation", before is None or wishes.task is not None)
-    root = _data(task, wishes.root, "root", before is None or wishes.task is not None)
+    terms = None
+    if before is not None and deployment is not None:
+        _check_terms(home, before, genesis, deployment)
+        terms, file = TermsFile(config_hash=file.config_hash, task_hash=file.task_hash), before
+    blobs.put(config.sha256(), home.federation_file.read_bytes())
+    # Another task for a deployed federation goes on with the data that its rounds are evaluated on, unless other is named.
+    needed = before is None or (wishes.task is not None and terms is None)
+    evaluation = _data(task, wishes.evaluation, "evaluation", needed)
+    root = _data(task, wishes.root, "root", needed)
     _check_classes(home, evaluation, root)
     recipe = Recipe.from_config(config.recipe)
-    for data in (evaluation, root):
+    kept = (None, None) if terms is None else _kept(home)
+    for data in (evaluation or kept[0], root or kept[1]):
         if data is not None:
             try_out(task, genesis, data, recipe)
     values: dict[str, str | int | list[str]] = {}
@@ -107,8 +122,9 @@ def found(home: AggregatorHome, wishes: Wishes, passphrase: str) -> Founding:
     if root is not None:
         values["root_set"] = _keep(home, root)
     _write_settings(home, values)
-    write_durably(home.founding_file, (file.model_dump_json(indent=2) + "\n").encode())
-    return Founding(file, config, None if evaluation is None else len(evaluation), None if root is None else len(root))
+    path, written = (home.founding_file, file) if terms is None else (home.terms_file, terms)
+    write_durably(path, (written.model_dump_json(indent=2) + "\n").encode())
+    return Founding(file, terms, config, None if evaluation is None else len(evaluation), None if root is None else len(root))
 
 
 def _source(home: AggregatorHome, before: FoundingFile | None, wishes: Wishes) -> TaskSource:
@@ -119,7 +135,8 @@ def _source(home: AggregatorHome, before: FoundingFile | None, wishes: Wishes) -
     if wishes.task is not None:
         return read_task_source(wishes.task)
     assert before is not None
-    return read_task(before.task_hash, home.blobs())
+    standing = read_terms(home.terms_file) if home.terms_file.exists() else before
+    return read_task(standing.task_hash, home.blobs())
 
 
 def _tabular(home: AggregatorHome, table: Path, label: str) -> str:
@@ -169,13 +186,16 @@ def _others(before: FoundingFile | None, wishes: Wishes) -> list[str]:
     return [read_address(other) for other in others]
 
 
-def _refuse_if_deployed(home: AggregatorHome, before: FoundingFile | None, after: FoundingFile) -> None:
-    deployments = home.deployments()
-    if not deployments or before is None:
-        return
-    for field in FoundingFile.model_fields:
-        if getattr(before, field) != getattr(after, field):
-            raise FoundingFixed(home.path, field.replace("_", " "), deployments[0])
+def _check_terms(home: AggregatorHome, before: FoundingFile, model: Parameters, deployment: Path) -> None:
+    """Raise `FoundingFixed` if a config or task cannot go on where the deployed federation is."""
+    blobs = home.blobs()
+    founded = blobs.get(before.config_hash).decode()
+    for change in changes(founded, home.federation_file.read_text()):
+        if change.is_fixed:
+            raise FoundingFixed(home.path, f"{change.key} ({change.before}, now {change.after})", deployment)
+    first = initial_parameters(load_task(read_task(before.task_hash, blobs)), GENESIS_SEED)
+    if layout_of(model) != layout_of(first):
+        raise FoundingFixed(home.path, "names and shapes of the model's tensors", deployment)
 
 
 def _data(task: Task, wish: str | None, usual: str, needed: bool) -> Data | None:
@@ -192,9 +212,8 @@ def _data(task: Task, wish: str | None, usual: str, needed: bool) -> Data | None
 def _check_classes(home: AggregatorHome, evaluation: Data | None, root: Data | None) -> None:
     """What is not in the root set cannot be learned by the nodes that the gate compares with: they must know every class."""
     if home.settings_file.exists():
-        settings, blobs = home.settings(), home.blobs()
-        evaluation = evaluation or read_data(settings.shards[0], blobs)
-        root = root or read_data(settings.root_set, blobs)
+        kept = _kept(home)
+        evaluation, root = evaluation or kept[0], root or kept[1]
     if evaluation is None or root is None or not evaluation.labels or not root.labels:
         return
     if missing := sorted(evaluation.labels - root.labels):
@@ -202,6 +221,12 @@ def _check_classes(home: AggregatorHome, evaluation: Data | None, root: Data | N
             f"the root set has no sample of class {', '.join(map(str, missing))}, which the evaluation data has: add some, or "
             "name other data by --root; the gate trains on it to know what honest updates look like"
         )
+
+
+def _kept(home: AggregatorHome) -> tuple[Data, Data]:
+    """The evaluation data and the root set that were stored before."""
+    settings, blobs = home.settings(), home.blobs()
+    return read_data(settings.shards[0], blobs), read_data(settings.root_set, blobs)
 
 
 def _keep(home: AggregatorHome, data: Data) -> str:

@@ -2,6 +2,7 @@
 
 federation.toml   what all members agree on; its hash goes on chain
 founding.json     what `fairshare ledger deploy` puts on chain
+terms.json        once deployed: config and task that `fairshare ledger announce` announces
 aggregator.toml   settings of this machine; environment variables FAIRSHARE_AGGREGATOR_* override them
 keys/             operator.json, aggregator.json, scorer.json: encrypted V3 keystores with one passphrase
 blobs/            content-addressed files
@@ -82,6 +83,11 @@ class AggregatorHome:
     def founding_file(self) -> Path:
         """founding.json."""
         return self.path / "founding.json"
+
+    @property
+    def terms_file(self) -> Path:
+        """terms.json."""
+        return self.path / "terms.json"
 
     @property
     def settings_file(self) -> Path:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from string import Template
 
 _FEDERATION = Template("""\
-# What every member of this federation agrees on. Its hash goes on chain, so edit it BEFORE `fairshare ledger deploy`,
-# and run `fairshare aggregator init` on this directory again after editing. Decimals are strings: no float is ever hashed.
+# What every member of this federation agrees on. Its hash goes on chain: run `fairshare aggregator init` on this directory again
+# after editing. Times, pay but for z, and stakes are fixed by `fairshare ledger deploy`; the rest is changed later by
+# `fairshare ledger announce`. Decimals are strings: no float is ever hashed.
 
 [federation]
 name = $name

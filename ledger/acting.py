@@ -1,5 +1,6 @@
 """The commands of `fairshare ledger` that send for whoever has the key: bonds, reservations, and the opening of rounds."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,16 +58,19 @@ def bond(
     account = read_address(address)
     client = open_client(federation, ledger, rpc_url, chain_id)
     bonds = Bonds(client)
-    match action:
-        case BondAction.DEPOSIT:
-            call = client.deposit_bond(account, bonds.missing(account))
-        case BondAction.UNBOND:
-            call = client.unbond()
-        case BondAction.WITHDRAW:
-            call = client.withdraw_bond(account)
-        case BondAction.COLLECT:
-            call = client.collect(account)
-    _send(client, key, passphrase_file, call, as_json)
+
+    def due(_: str) -> "Call":
+        match action:
+            case BondAction.DEPOSIT:
+                return client.deposit_bond(account, bonds.missing(account))
+            case BondAction.UNBOND:
+                return client.unbond()
+            case BondAction.WITHDRAW:
+                return client.withdraw_bond(account)
+            case BondAction.COLLECT:
+                return client.collect(account)
+
+    send(client, key, passphrase_file, due, as_json)
     amount, free_at = bonds.of(account)
     result = {"address": account, "bond": str(amount), "free_at": free_at or None, "owed": str(bonds.owed(account))}
     emit(result, as_json, lambda: print(f"{account} has a bond of {show_amount(amount)} coin" + ", unbonding" * bool(free_at)))
@@ -88,7 +92,14 @@ def rounds(
     Example: fairshare ledger rounds pause --key ./keys/guardian.json --ledger 0x…
     """
     client = open_client(federation, ledger, rpc_url, chain_id)
-    _send(client, key, passphrase_file, client.pause() if action is Opening.PAUSE else client.unpause(), as_json)
+    wanted = action is Opening.PAUSE
+
+    def due(_: str) -> "Call | None":
+        if client.paused() is wanted:
+            return None
+        return client.pause() if wanted else client.unpause()
+
+    send(client, key, passphrase_file, due, as_json)
     paused = client.paused()
     emit({"paused": paused}, as_json, lambda: print("no round opens" if paused else "rounds open again"))
 
@@ -111,17 +122,36 @@ def release(
     from ledger.amounts import show_amount
 
     client = open_client(federation, ledger, rpc_url, chain_id)
-    _send(client, key, passphrase_file, client.release(number), as_json)
+    send(client, key, passphrase_file, lambda _: None if client.round(number).released else client.release(number), as_json)
     reserved = client.reserved()
     told = f"round {number} is released; minted or promised {show_amount(reserved)}"
     emit({"round": number, "reserved": str(reserved)}, as_json, lambda: print(told))
 
 
-def _send(client: "LedgerClient", key: Path, passphrase_file: Path | None, call: "Call", as_json: bool) -> None:
-    from ledger.sender import MemoryJournal, Sender
+def outbox_of(keystore: Path) -> Path:
+    """Where commands that send with this wallet remember what they sent: `transactions` beside the folder of a home's keys."""
+    folder = keystore.absolute().parent
+    return (folder.parent if folder.name == "keys" else folder) / "transactions"
+
+
+def send(
+    client: "LedgerClient", key: Path, passphrase_file: Path | None, due: "Callable[[str], Call | None]", as_json: bool
+) -> bool:
+    """Send what is `due` for the account of the wallet `key`, out of its outbox; False if nothing is.
+
+    `due` gets the account's address, and looks at the chain when nothing that was sent before can be mined any more unseen: so a
+    command that was killed and is given again sends nothing twice.
+    """
+    from ledger.outbox import outbox
+    from ledger.sender import Sender
     from ledger.wallet import Wallet, read_passphrase
 
     wallet = Wallet.open(key)
-    passphrase = read_passphrase(f"the wallet {wallet.path}", passphrase_file)
-    with working("waiting until it is mined", quiet=as_json):
-        Sender(client.web3, wallet.unlock(passphrase), MemoryJournal()).submit(call.what, call)
+    with outbox(outbox_of(key), client.web3, wallet.address) as journal:
+        call = due(wallet.address)
+        if call is None:
+            return False
+        passphrase = read_passphrase(f"the wallet {wallet.path}", passphrase_file)
+        with working("waiting until it is mined", quiet=as_json):
+            Sender(client.web3, wallet.unlock(passphrase), journal).submit(call.what, call)
+    return True

@@ -11,6 +11,7 @@ import typer
 
 from ledger.acting import bond, release, rounds
 from ledger.errors import LEDGER_EXIT_CODES, NeverJoined, WrongWallet
+from ledger.governing import announce, enact, role, terms
 from ledger.options import ChainId, Federation, Json, Ledger, PassphraseFile, RpcUrl, open_client
 from protocol.terminal import emit, expecting, note, table, working
 
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
     from ledger.client import LedgerClient
 
-app = typer.Typer(no_args_is_help=True, help="The chain: local chain, coin, deployment, invitations, rounds and rewards.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The chain: local chain, coin, deployment, invitations, rounds, rewards, and the federation's terms.",
+)
 
 CHAIN_HOME = Path("~/.fairshare/chain")
 """Where the local chain lives unless another place is named."""
@@ -239,5 +243,5 @@ def _unlock(directory: Path, operator: str, passphrase_file: Path | None) -> "Lo
         return wallet.unlock(passphrase)
 
 
-for _command in (bond, rounds, release):
+for _command in (bond, rounds, release, terms, announce, enact, role):
     app.command()(_command)

@@ -246,8 +246,10 @@ class LedgerClient(LedgerCalls):
         return self._has_role(self._ask(self._ledger.functions.OPERATOR_ROLE()), address)
 
     def is_scorer(self, address: str) -> bool:
-        """Whether an account is a scorer of the next round."""
-        return Web3.to_checksum_address(address) in self.scorers(self.last_round() + 1)
+        """Whether an account is a scorer of the next round, or of the oldest one that is not Final."""
+        account = Web3.to_checksum_address(address)
+        following = self.last_round() + 1
+        return account in self.scorers(following) or account in self.scorers(min(self.latest_final() + 1, following))
 
     def quorum(self, number: int) -> int:
         """How many scorers must attest to a round, 2f + 1 of 3f + 1; to one not yet open: as things stand."""

@@ -9,7 +9,7 @@ from web3 import Web3
 from web3.contract.contract import ContractEvent
 
 from ledger.artifacts import ContractName, load_artifact
-from ledger.records import BlockRef
+from ledger.records import Announcement, BlockRef, Terms
 from protocol.typed_data import Update
 
 EMITTERS = (ContractName.REGISTRY, ContractName.COURT, ContractName.LEDGER)
@@ -46,6 +46,11 @@ class Event:
     def committed(self) -> tuple[Update, bytes]:
         """What an UpdateCommitted says: the Update, and the node's signature of it."""
         return Update(*self.get("update").values()), bytes(self.get("signature"))
+
+    def announced(self) -> Announcement:
+        """What a TermsAnnounced says."""
+        config_hash, task_hash, aggregator, scorers = self.get("terms").values()
+        return Announcement(Terms(bytes(config_hash), bytes(task_hash), aggregator, tuple(scorers)), self.get("enactableAt"))
 
 
 def decode_event(log: Log) -> Event:

@@ -104,6 +104,13 @@ class Terms(NamedTuple):
     scorers: tuple[str, ...]
 
 
+class Announcement(NamedTuple):
+    """Terms that were announced, and the first second at which they can be enacted."""
+
+    terms: Terms
+    enactable_at: int
+
+
 @dataclass(frozen=True)
 class NodeRecord:
     """A participant as the NodeRegistry keeps it now.

@@ -9,7 +9,6 @@ import pytest
 from aggregator.assembly import (
     RoundReferences,
     assemble,
-    read_config,
     read_data,
     read_evidence,
     read_model,
@@ -22,6 +21,7 @@ from aggregator.blobs import BlobStore
 from aggregator.errors import BlobCorrupt, BlobMissing
 from aggregator.evaluation.evidence import build_evidence
 from aggregator.evaluation.round import RoundInputs, evaluate_round
+from aggregator.terms import read_config
 from learning.data import encode_data
 from learning.source import read_task_source
 from protocol.parameters import encode_parameters, model_hash

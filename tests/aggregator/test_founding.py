@@ -7,18 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.assembly import read_config, read_data, read_model, read_task
+from aggregator.assembly import read_data, read_model, read_task
 from aggregator.errors import FoundingFixed, HomeMissing
 from aggregator.founding import Wishes, found
 from aggregator.home import KEYS, AggregatorHome
 from aggregator.template import federation_text, settings_text, toml_value, with_values
-from learning.errors import DataError, TaskError
+from aggregator.terms import read_config
+from learning.errors import DataError, RecipeError, TaskError
 from learning.loading import load_task
 from ledger.deployment import deployment_path
 from ledger.wallet import Wallet
 from protocol.config import parse_config
 from protocol.errors import ConfigError, FormatError
-from protocol.founding import read_founding
+from protocol.founding import FoundingFile, read_founding
+from protocol.terms import read_terms
 
 PASSPHRASE = "correct horse"
 
@@ -87,16 +89,81 @@ def test_founding_again_takes_over_edits_and_touches_nothing_else(home: Aggregat
     assert (settings.rpc_url, settings.chain_id, settings.port) == ("http://node:1", 5, 9)
 
 
-def test_once_deployed_nothing_that_the_chain_binds_changes(home: AggregatorHome) -> None:
-    first = found(home, Wishes(task="digits"), PASSPHRASE).file
+def deployed(home: AggregatorHome, task: str = "digits", **wishes: str) -> FoundingFile:
+    """A federation whose directory says that its contracts are on chain."""
+    first = found(home, Wishes(task=task, **wishes), PASSPHRASE).file
     path = deployment_path(home.path, 31337)
     path.parent.mkdir()
     path.write_text("{}")
+    return first
+
+
+def edit(home: AggregatorHome, before: str, after: str) -> None:
+    text = home.federation_file.read_text()
+    assert before in text
+    home.federation_file.write_text(text.replace(before, after))
+
+
+def test_once_deployed_a_changed_config_becomes_terms_that_may_be_announced(home: AggregatorHome) -> None:
+    first = deployed(home)
     assert found(home, Wishes(evaluation="training"), PASSPHRASE).samples == 1347
-    home.federation_file.write_text(home.federation_file.read_text().replace("epochs = 1", "epochs = 3"))
-    with pytest.raises(FoundingFixed, match="config hash"):
+    assert read_terms(home.terms_file).config_hash == first.config_hash
+    edit(home, "epochs = 1", "epochs = 3")
+    founded = found(home, Wishes(), PASSPHRASE)
+    assert founded.file == first == read_founding(home.founding_file)
+    assert founded.terms == read_terms(home.terms_file)
+    assert read_config(founded.terms.config_hash, home.blobs()).recipe.epochs == 3
+    assert founded.terms.task_hash == first.task_hash
+    # A recipe that cannot be run on the data is found out now, not at the first round.
+    edit(home, 'learning_rate = "0.1"', 'learning_rate = "0"')
+    with pytest.raises(RecipeError):
+        found(home, Wishes(), PASSPHRASE)
+    assert read_terms(home.terms_file) == founded.terms
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ('pool = "1000"', 'pool = "2000"', "pay.pool"),
+        ("window_seconds = 120", "window_seconds = 60", "rounds.window_seconds"),
+        ("maximum_pending = 1", "maximum_pending = 2", "rounds.maximum_pending"),
+        ('minimum = "', 'minimum = "1', "stake.minimum"),
+    ],
+)
+def test_once_deployed_nothing_changes_that_the_contracts_keep_for_ever(
+    home: AggregatorHome, before: str, after: str, told: str
+) -> None:
+    first = deployed(home)
+    edit(home, before, after)
+    with pytest.raises(FoundingFixed, match=told):
         found(home, Wishes(), PASSPHRASE)
     assert read_founding(home.founding_file) == first
+    assert not home.terms_file.exists()
+
+
+def test_once_deployed_the_scorers_are_changed_on_chain_only(home: AggregatorHome) -> None:
+    deployed(home)
+    with pytest.raises(FoundingFixed, match="fairshare ledger announce"):
+        found(home, Wishes(scorers=()), PASSPHRASE)
+
+
+def test_another_task_must_go_on_with_the_model_there_is(home: AggregatorHome, tmp_path: Path) -> None:
+    file = tmp_path / "parity.py"
+    file.write_text(OWN_TASK)
+    first = deployed(home, f"{file}:Parity", evaluation="all", root="few")
+    settings = home.settings()
+    file.write_text(OWN_TASK + "\n# another loss, say\n")
+    terms = found(home, Wishes(task=f"{file}:Parity"), PASSPHRASE).terms
+    assert terms is not None
+    assert (terms.config_hash, terms.task_hash != first.task_hash) == (first.config_hash, True)
+    assert read_task(terms.task_hash, home.blobs()).sha256() == terms.task_hash
+    assert home.settings() == settings  # the data stays
+    # Without --task it is the new one that goes on, though it is only prepared.
+    assert found(home, Wishes(), PASSPHRASE).terms == terms
+    file.write_text(OWN_TASK.replace("Linear(4, 2)", "Linear(4, 2, bias=False)"))
+    with pytest.raises(FoundingFixed, match="tensors"):
+        found(home, Wishes(task=f"{file}:Parity"), PASSPHRASE)
+    assert read_terms(home.terms_file) == terms
 
 
 def test_a_task_of_ones_own_names_its_data(home: AggregatorHome, tmp_path: Path) -> None:
