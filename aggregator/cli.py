@@ -197,5 +197,7 @@ def status(directory: Directory, as_json: Json = False) -> None:
             rows = [(e.block, e.name, *("" if n is None else n for n in (e.round, e.node))) for e in found.events]
             table(("block", "last on chain", "round", "node"), rows)
         print(found.waiting)
+        for told in filter(None, (found.announced, found.lacking)):
+            note(told)
 
     emit(found.to_json(), as_json, show)

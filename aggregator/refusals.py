@@ -2,7 +2,7 @@
 
 Refusal                   what a client asked for is refused, with a reason of its own
 ├── NotFound              there is no such thing
-│   ├── UnknownRound, UnknownNode, UnknownModel, UnknownBlob, UnknownLeaf, UnknownPage
+│   ├── UnknownRound, UnknownNode, UnknownModel, UnknownBlob, UnknownLeaf, UnknownPage, UnknownTerms
 │   └── NotYetThere       there will be: come again later
 ├── NotAMember            the node cannot take part in this round
 │   ├── NotRegistered, NotStaked, Leaving, JoinedLater
@@ -69,6 +69,14 @@ class NotYetThere(NotFound):
         self.round, self.what, self.state = number, what, state
         never = "and will never have any" if state == "void" else "which come when it is proposed"
         super().__init__(f"round {number} is {state} and has no {what}, {never}")
+
+
+class UnknownTerms(NotFound):
+    """No round opened with a config or task of this hash, and it is not of terms that are announced."""
+
+    def __init__(self, name: bytes) -> None:
+        self.name = name
+        super().__init__(f"0x{name.hex()} is the config or task of no terms of this federation: see /v1/federation for them")
 
 
 class UnknownBlob(NotFound):

@@ -55,8 +55,18 @@ class Problem(Resource):
     next_step: str = ""
 
 
+class TermsView(Resource):
+    """Terms that were announced: anyone can enact them from `enactable_at` on, for the rounds that open then."""
+
+    config_hash: HexBytes
+    task_hash: HexBytes
+    aggregator: str
+    scorers: list[str]
+    enactable_at: int
+
+
 class FederationView(Resource):
-    """What a federation is; `config_hash` and `task_hash` must equal the ledger's before anything is believed."""
+    """What a federation is; `config_hash` and `task_hash`, in force, must equal the ledger's before anything is believed."""
 
     name: str
     chain_id: int
@@ -67,6 +77,7 @@ class FederationView(Resource):
     pool: BigInt
     config_hash: HexBytes
     task_hash: HexBytes
+    announced: TermsView | None = None
     last_round: int
     latest_final: int
     node_count: int

@@ -150,6 +150,7 @@ REFUSALS = by_code(
     Entry("unknown-round", "The federation has had no round of this number.", "Ask for one that /v1/rounds lists."),
     Entry("unknown-node", "No participant has this index or owner's address.", "Ask for one that /v1/nodes lists."),
     Entry("unknown-model", "No round started from or ended with this model.", "Ask for a model that /v1/rounds names."),
+    Entry("unknown-terms", "No terms of this federation have this config or task.", "Ask for one that /v1/federation names."),
     Entry("unknown-blob", "There is no file of this name here.", "Ask another mirror: every scorer is one."),
     Entry("unknown-leaf", "Evidence has no leaf of this kind or no such position.", "Ask for one that the evidence has."),
     Entry("not-allowed", "This is for others than whoever signed the request.", "Sign it with a key that the registry knows."),

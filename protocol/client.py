@@ -79,13 +79,13 @@ class FederationClient:
         """What this federation is."""
         return self._get("/v1/federation", FederationView)
 
-    def config(self) -> ConfigView:
-        """The federation's config, unverified: hash it."""
-        return self._get("/v1/federation/config", ConfigView)
+    def config(self, config_hash: bytes | None = None) -> ConfigView:
+        """The federation's config in force, or the one with this hash, unverified: hash it."""
+        return self._get(f"/v1/federation/config{_named(config_hash)}", ConfigView)
 
-    def task(self) -> TaskView:
-        """The task's source, unverified: hash it before running it."""
-        return self._get("/v1/federation/task", TaskView)
+    def task(self, task_hash: bytes | None = None) -> TaskView:
+        """The source of the task in force, or of the one with this hash, unverified: hash it before running it."""
+        return self._get(f"/v1/federation/task{_named(task_hash)}", TaskView)
 
     def rounds(self) -> list[RoundView]:
         """All rounds, newest first."""
@@ -217,6 +217,10 @@ class FederationClient:
 
     def _signature(self, method: str, path: str, body_hash: bytes = NO_BODY) -> dict[str, str]:
         return {} if self._signer is None else self._signer.headers(method, path, body_hash)
+
+
+def _named(name: bytes | None) -> str:
+    return "" if name is None else f"?hash=0x{name.hex()}"
 
 
 def _refused(response: httpx.Response) -> ServiceRefused:

@@ -134,8 +134,9 @@ async def hand_over(
     other scorers, by a signed request, it is taken for half of the grace period more.
     """
     forwarding: Forwarding = request.app.state.forwarding
-    stream, limit = request.stream(), await run_sync(forwarding.limit)
+    stream, limit = request.stream(), 0
     try:
+        limit = await run_sync(forwarding.limit, number)
         is_forwarded = await run_sync(mirror.is_from_scorer, request)
         offered = Commitment(number, node, samples, bytes.fromhex(signature[2:]), read_salt(salt), is_forwarded)
         await run_sync(forwarding.expect, offered)

@@ -13,13 +13,13 @@ from threading import Lock
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from aggregator.assembly import read_config
 from aggregator.blobs import Incoming
 from aggregator.mirror.deadlines import forwarding_deadline, reveal_deadline
 from aggregator.refusals import NothingCommitted, TooEarly, TooLate, UnknownRound, WrongSigner
 from aggregator.scorer.errors import BodyWithheld
 from aggregator.scorer.gathering import Gathering
 from aggregator.scorer.verify import intact
+from aggregator.terms import read_config
 from ledger.records import RoundState
 from protocol.api import Hash, HexBytes
 from protocol.client import FederationClient
@@ -68,11 +68,22 @@ class Forwarding:
     def __init__(self, gathering: Gathering) -> None:
         self._gathering = gathering
         self._directory = gathering.home.path / "bodies"
+        self._limits: dict[bytes, int] = {}  # by the inputs of a round, which bind its config
 
-    def limit(self) -> int:
-        """How large a body may be, in bytes: the config says it."""
+    def limit(self, number: int) -> int:
+        """How large a body may be, in bytes: the config says it that the round opened with.
+
+        Raises `UnknownRound`, and `BlobMissing` if no mirror has that config.
+        """
         blobs, ledger = self._gathering.blobs, self._gathering.ledger
-        return intact(blobs, lambda: read_config(ledger.config_hash(), blobs)).rounds.body_bytes
+        on_chain = ledger.round(number)
+        if on_chain.inputs not in self._limits:
+            opening = None if on_chain.state is RoundState.NONE else ledger.opening(number)
+            if opening is None:
+                raise UnknownRound(number, ledger.last_round())
+            config = intact(blobs, lambda: read_config(opening.config_hash, blobs))
+            self._limits[on_chain.inputs] = config.rounds.body_bytes
+        return self._limits[on_chain.inputs]
 
     def expect(self, offered: Commitment) -> None:
         """Whether a body would be taken now. Raises `UnknownRound`, `TooEarly`, `TooLate`, `NothingCommitted`."""

@@ -28,7 +28,7 @@ _PHASES = {
 
 
 def adopt(context: Context, bound: BoundInputs, on_chain: ChainRound) -> None:
-    """Write down a round as the chain has it. `bound` is what we would have opened it with: a guess, but for the parent."""
+    """Write down a round as the chain has it. `bound` is what we would have opened it with: a guess, but for parent and terms."""
     phase = _PHASES[on_chain.state]
     log.warning("round adopted from the chain", round=on_chain.round, phase=phase.value)
     found: RoundChanges = {

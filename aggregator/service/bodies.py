@@ -28,7 +28,15 @@ class ExpectedBody:
 
     committed: UpdateRecord
     salt: bytes
-    limit: int
+
+
+def body_limit(context: Context, number: int) -> int:
+    """How large a body may be, in bytes, by the config that the round opened with; of a round that is unknown, as of the last.
+
+    Raises `TermsMissing`.
+    """
+    found = context.store.round(number) or context.store.last()
+    return 0 if found is None else context.config(found.bound.config_hash).rounds.body_bytes
 
 
 def expect_body(context: Context, number: int, node: int, salt: bytes, is_forwarded: bool) -> ExpectedBody:
@@ -48,7 +56,7 @@ def expect_body(context: Context, number: int, node: int, salt: bytes, is_forwar
     # One that is here already may be sent again at any time: its sender may have missed our answer.
     if not is_open and not committed.revealed:
         raise TooLate(number, "bodies")
-    return ExpectedBody(committed, salt, context.federation.config.rounds.body_bytes)
+    return ExpectedBody(committed, salt)
 
 
 def keep_body(context: Context, expected: ExpectedBody, incoming: Incoming, announced: int | None) -> None:

@@ -7,20 +7,22 @@ end what cannot be mended.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Event
 
 import structlog
 
-from aggregator.errors import AggregatorError, BlobMissing, RoundForgotten
+from aggregator.errors import AggregatorError, BlobMissing, NotAppointed, RoundForgotten, TermsMissing
 from aggregator.service.adoption import adopt
 from aggregator.service.context import Context
 from aggregator.service.phases import Phase
 from aggregator.service.records import RoundRecord
 from aggregator.service.rollback import Rollbacks
 from aggregator.service.steps import Steps
+from aggregator.terms import lacking
 from ledger.errors import LedgerError
 from ledger.event_index import EventIndex
-from ledger.records import RoundState
+from ledger.records import ChainRound, RoundState
 from protocol.inputs import BoundInputs
 
 log = structlog.get_logger()
@@ -46,6 +48,7 @@ class Coordinator:
         poll_seconds: float,
     ) -> None:
         self.trouble: str | None = None
+        self._notice: str | None = None
         self._context = context
         self._steps = steps
         self._rollbacks = rollbacks
@@ -86,14 +89,24 @@ class Coordinator:
     def turn(self) -> bool:
         """Do the one next thing for every round under way, and read what happened on chain; False if only waiting is left.
 
-        Raises what `Steps.take` raises, `BlobMissing` if the next round could not be evaluated here, and `ChainRefused` if the
-        node gives no logs: which holds up no round but those that nodes committed to on chain.
+        Raises what `Steps.take` raises, `BlobMissing` if the next round could not be evaluated here, `NotAppointed` if it is for
+        another aggregator to open, and `ChainRefused` if the node gives no logs: which holds up no round but those that nodes
+        committed to on chain.
         """
         try:
             return self._lead()
         finally:
             while not self._stopping.is_set() and self._index.follow():
                 pass
+            self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """Tell the operator in time what the terms that are announced will need."""
+        context = self._context
+        notice = lacking(self._steps.logs.announced(), context.blobs, context.directory)
+        if notice not in (None, self._notice):
+            log.warning("not ready for the announced terms", why=notice)
+        self._notice = notice
 
     def _lead(self) -> bool:
         self._rollbacks.heal()
@@ -120,13 +133,17 @@ class Coordinator:
         return len(under_way) < self._max_pending and all(found.phase is Phase.PROPOSED for found in under_way)
 
     def _bind_again(self, found: RoundRecord) -> bool:
-        """Whether a round that is still to be opened had to be given another parent: what it was to continue is Void by now."""
+        """Whether a round that is still to be opened had to be bound anew: what it was to continue is Void by now, or other terms
+        are in force.
+        """
         ledger = self._context.ledger
         if found.phase is not Phase.OPENING or ledger.round(found.number).state is not RoundState.NONE:
             return False
-        if (tip := ledger.tip()) == found.bound.parent:
+        bound = self._bound(ledger.tip())
+        if all(getattr(bound, what) == getattr(found.bound, what) for what in ("parent", "config_hash", "task_hash")):
             return False
-        self._context.store.bind(found.number, self._bound(tip))
+        self._check_blobs(bound)
+        self._context.store.bind(found.number, bound)
         return True
 
     def _begin(self, number: int) -> bool:
@@ -136,22 +153,35 @@ class Coordinator:
         if newest < number - 1:
             raise RoundForgotten(number - 1)
         if newest >= number:
-            on_chain = ledger.round(number)
-            adopt(self._context, self._bound(on_chain.parent), on_chain)
-            return True
-        if len(ledger.roster(number)) < self._context.federation.config.rounds.minimum_commits:
+            return self._adopt(ledger.round(number))
+        if len(ledger.roster(number)) < self._context.config(ledger.config_hash()).rounds.minimum_commits:
             return False
+        if (appointed := ledger.aggregator(number)) != (ours := self._context.account.address):
+            raise NotAppointed(ours, appointed)
         bound = self._bound(ledger.tip())
         self._check_blobs(bound)
         store.bind(number, bound)
         return True
 
+    def _adopt(self, on_chain: ChainRound) -> bool:
+        """Take over a round that the chain has; of another aggregator's only what is left when that one is through with it."""
+        ledger = self._context.ledger
+        is_ours = ledger.aggregator(on_chain.round) == self._context.account.address
+        if not is_ours and on_chain.state in (RoundState.OPEN, RoundState.CLOSED):
+            return False
+        bound, opening = self._bound(on_chain.parent), ledger.opening(on_chain.round)
+        if opening is not None:
+            bound = replace(bound, config_hash=opening.config_hash, task_hash=opening.task_hash)
+        adopt(self._context, bound, on_chain)
+        return True
+
     def _bound(self, parent: int) -> BoundInputs:
-        federation, before = self._context.federation, self._context.ledger.round(parent)
+        ledger = self._context.ledger
+        before = ledger.round(parent)
         return BoundInputs(
             parent=parent,
-            config_hash=federation.config_hash,
-            task_hash=federation.task_hash,
+            config_hash=ledger.config_hash(),
+            task_hash=ledger.task_hash(),
             base_model=before.model_hash,
             parent_evidence=before.evidence_root,
             shards=self._shards,
@@ -159,7 +189,10 @@ class Coordinator:
         )
 
     def _check_blobs(self, bound: BoundInputs) -> None:
-        needed = [bound.config_hash, bound.task_hash, bound.base_model, *bound.shards, bound.root_set]
+        for what, name in (("config", bound.config_hash), ("task", bound.task_hash)):
+            if not self._context.blobs.has(name):
+                raise TermsMissing(what, name, self._context.directory)
+        needed = [bound.base_model, *bound.shards, bound.root_set]
         if any(bound.parent_evidence):
             needed.append(bound.parent_evidence)
         for name in needed:

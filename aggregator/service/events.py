@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from aggregator.service.database import WRITES
 from aggregator.service.tables import EventRow, IndexedBlockRow
 from ledger.events import Event, Log, arguments_as_json, decode_event
-from ledger.records import BlockRef
+from ledger.records import Announcement, BlockRef
 from protocol.api import EventView
 from protocol.typed_data import Update
 
@@ -85,6 +85,14 @@ class SqlLogs:
     def commits(self, number: int) -> Iterator[tuple[Update, bytes]]:
         """What nodes committed to on chain in a round: each Update, and the node's signature of it."""
         return (event.committed() for event in self.events(name="UpdateCommitted", round=number))
+
+    def announced(self) -> Announcement | None:
+        """The terms that were announced last, None if they were enacted."""
+        about = EventRow.name.in_(("TermsAnnounced", "TermsEnacted"))
+        query = select(EventRow).where(about).order_by(EventRow.block.desc(), EventRow.position.desc()).limit(1)
+        with Session(self._engine) as session:
+            row = session.scalar(query)
+            return None if row is None or row.name != "TermsAnnounced" else decode_event(_log(row)).announced()
 
     def latest(self, limit: int) -> tuple[Event, ...]:
         """The last events about a round or a node, newest first."""

@@ -35,7 +35,7 @@ from ledger.wallet import Wallet
 from protocol.config import parse_config
 from protocol.errors import ConfigError
 from protocol.files import write_durably
-from protocol.founding import read_founding
+from protocol.founding import FoundingFile, read_founding
 
 log = structlog.get_logger()
 
@@ -52,7 +52,7 @@ def run(home: AggregatorHome, settings: Settings, passphrase: str, announce: Cal
     ledger = LedgerClient.open(settings.rpc_url, settings.chain_id, deployment.ledger)
     federation = read_federation(ledger, home)
     account = Wallet.open(home.key("aggregator")).unlock(passphrase)
-    _check_roles(ledger, account.address, Wallet.open(home.key("scorer")).address)
+    _check_roles(ledger, read_founding(home.founding_file), account.address, Wallet.open(home.key("scorer")).address)
     database = home.database_url(settings)
     with ExitStack() as stack:
         stack.enter_context(serving(database))
@@ -62,7 +62,7 @@ def run(home: AggregatorHome, settings: Settings, passphrase: str, announce: Cal
         store.belong_to(federation.domain)
         for unfinished in home.blobs_directory.glob(".incoming-*"):
             unfinished.unlink()  # of a service that was killed; nobody else writes while we hold the lock
-        context = Context(federation, store, home.blobs(), ledger, account)
+        context = Context(federation, store, home.blobs(), ledger, account, home.path)
         coordinator, app = assemble_service(context, home, settings, passphrase)
         server = polite_server(app)
         listener = stack.enter_context(listen(settings.host, settings.port))
@@ -75,9 +75,9 @@ def run(home: AggregatorHome, settings: Settings, passphrase: str, announce: Cal
         url = f"http://{settings.host}:{listener.getsockname()[1]}"
         stack.enter_context(_service_file(home, url))
         announce(url)
-        if not _is_unedited(home, federation.config_hash):
-            log.warning("federation.toml was edited after deployment: the deployed config counts, the edit does nothing")
-        log.info("serving", url=url, federation=federation.config.federation.name, ledger=federation.domain.ledger)
+        if not _is_stored(home):
+            log.warning("federation.toml was edited: that does nothing before it is announced, see `fairshare aggregator init`")
+        log.info("serving", url=url, ledger=federation.domain.ledger)
         server.run(sockets=[listener])
         log.info("stopping")
 
@@ -108,37 +108,36 @@ def read_federation(ledger: LedgerClient, home: AggregatorHome) -> Federation:
     founding = read_founding(home.founding_file)
     fixed = Federation(
         domain=ledger.domain,
-        config=parse_config(home.blobs().get(founding.config_hash).decode()),
-        config_hash=ledger.config_hash(),
-        task_hash=ledger.task_hash(),
         genesis_model=ledger.round(0).model_hash,
         pool=ledger.pool(),
         timing=ledger.timing(),
         token_symbol=ledger.token_symbol(),
     )
-    for what in ("config_hash", "task_hash", "genesis_model"):
-        founded, deployed = getattr(founding, what), getattr(fixed, what)
-        if founded != deployed:
-            raise ForeignLedger(
-                f"the {what.replace('_', ' ')} of the ledger at {ledger.domain.ledger} is 0x{deployed.hex()}, but "
-                f"{home.founding_file} says 0x{founded.hex()}: restore that file, or check the deployment and rpc_url"
-            )
+    if founding.genesis_model != fixed.genesis_model:
+        raise ForeignLedger(
+            f"the genesis model of the ledger at {ledger.domain.ledger} is 0x{fixed.genesis_model.hex()}, but "
+            f"{home.founding_file} says 0x{founding.genesis_model.hex()}: restore that file, or check the deployment and rpc_url"
+        )
     return fixed
 
 
-def _is_unedited(home: AggregatorHome, config_hash: bytes) -> bool:
+def _is_stored(home: AggregatorHome) -> bool:
+    """Whether `init` has seen federation.toml as it is."""
     try:
-        return parse_config(home.federation_file.read_text()).sha256() == config_hash
+        return home.blobs().has(parse_config(home.federation_file.read_text()).sha256())
     except (ConfigError, OSError):
         return False
 
 
-def _check_roles(ledger: LedgerClient, aggregator: str, scorer: str) -> None:
-    for address, has_role, role in (
-        (aggregator, ledger.is_aggregator(aggregator), "an aggregator"),
-        (scorer, ledger.is_scorer(scorer), "a scorer"),
+def _check_roles(ledger: LedgerClient, founding: FoundingFile, aggregator: str, scorer: str) -> None:
+    """Raise `ForeignLedger` for a key that never had its role. One that lost it may have rounds to end, and serves on."""
+    for address, is_appointed, was_founded, role in (
+        (aggregator, ledger.is_aggregator(aggregator), aggregator == founding.aggregator, "an aggregator"),
+        (scorer, ledger.is_scorer(scorer), scorer in founding.scorers, "a scorer"),
     ):
-        if not has_role:
+        if not is_appointed and was_founded:
+            log.warning("not appointed any more", address=address, role=role)
+        elif not is_appointed:
             raise ForeignLedger(
                 f"{address} is not {role} of the ledger at {ledger.domain.ledger}: restore the key in keys/, "
                 "or have the federation's admin give it the role"

@@ -15,6 +15,9 @@ from aggregator.service.phases import Phase
 from aggregator.service.records import Counts, RoundRecord
 from aggregator.service.store import Store
 from aggregator.service.voids import told
+from aggregator.terms import lacking
+from ledger.records import Announcement
+from protocol.terminal import when
 
 _EVENTS = 5
 """So many of the last events are shown; the API has all of them."""
@@ -52,13 +55,17 @@ class EventLine:
 
 @dataclass(frozen=True)
 class Status:
-    """`url` and `pid` of the service, None if it does not run; rounds and the last events newest first."""
+    """`url` and `pid` of the service, None if it does not run; rounds and the last events newest first. `announced` says from
+    when on announced terms can be enacted, "" if none are, and `lacking` what is not here of them.
+    """
 
     url: str | None
     pid: int | None
     rounds: tuple[RoundLine, ...]
     waiting: str
     events: tuple[EventLine, ...]
+    announced: str
+    lacking: str
 
     def to_json(self) -> dict[str, Any]:
         """For --json."""
@@ -69,9 +76,17 @@ def status_of(home: AggregatorHome) -> Status:
     """Read the status. Raises `HomeError`, `DatabaseError`."""
     service = _running(home)
     url = home.database_url(home.settings())
-    rounds, events = _read(url) if _exists(url) else ((), ())
+    rounds, events, announced = _read(url) if _exists(url) else ((), (), None)
     waiting = waiting_for(rounds[0] if rounds else None)
-    return Status(service.url if service else None, service.pid if service else None, rounds, waiting, events)
+    return Status(
+        url=service.url if service else None,
+        pid=service.pid if service else None,
+        rounds=rounds,
+        waiting=waiting,
+        events=events,
+        announced="" if announced is None else f"new terms are announced, to be enacted from {when(announced.enactable_at)} on",
+        lacking=lacking(announced, home.blobs(), home.path) or "",
+    )
 
 
 def waiting_for(last: RoundLine | None) -> str:
@@ -94,15 +109,16 @@ def waiting_for(last: RoundLine | None) -> str:
     return f"round {last.round} {waits[Phase(last.phase)]}"
 
 
-def _read(url: str) -> tuple[tuple[RoundLine, ...], tuple[EventLine, ...]]:
+def _read(url: str) -> tuple[tuple[RoundLine, ...], tuple[EventLine, ...], Announcement | None]:
     engine = open_database(url)
     try:
         store = Store(engine)
         counts = store.counts()
         rounds = tuple(_line(store, found, counts.get(found.number, Counts(0, 0))) for found in store.rounds())
-        latest = SqlLogs(engine).latest(_EVENTS)
+        logs = SqlLogs(engine)
+        latest = logs.latest(_EVENTS)
         events = (EventLine(event.log.block.number, event.name, event.get("round"), event.get("node")) for event in latest)
-        return rounds, tuple(events)
+        return rounds, tuple(events), logs.announced()
     finally:
         engine.dispose()
 

@@ -5,12 +5,12 @@ it stored is stored under its hash, and the chain's state goes before the databa
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import structlog
 
-from aggregator.errors import AttestationRefused, RoundForgotten
+from aggregator.errors import AttestationRefused, NotAppointed, RoundForgotten
 from aggregator.mirror.claim import Claim
 from aggregator.mirror.deadlines import reveal_deadline
 from aggregator.service.adoption import adopt
@@ -62,11 +62,14 @@ class Steps:
     def take(self, found: RoundRecord) -> bool:
         """Do what is due for an undecided round; False if there is nothing but waiting.
 
-        Raises `RoundForgotten`, `EvaluationFailed`, `AttestationFailed`, and what ledger and blobs raise: to be tried again.
+        Raises `RoundForgotten`, `NotAppointed`, `EvaluationFailed`, `AttestationFailed`, and what ledger and blobs raise: to be
+        tried again.
         """
         on_chain = self.context.ledger.round(found.number)
         if on_chain.state is RoundState.NONE and found.phase is not Phase.OPENING:
             raise RoundForgotten(found.number)
+        if found.phase is Phase.OPENING and on_chain.state in (RoundState.OPEN, RoundState.CLOSED) and not self._is_ours(found):
+            return False
         if found.phase is Phase.OPENING and on_chain.state in (RoundState.CLOSED, *_PROPOSED):
             adopt(self.context, found.bound, on_chain)
             return True
@@ -107,21 +110,38 @@ class Steps:
         ledger, number = self.context.ledger, found.number
         bound = found.bound
         call = ledger.open_round(bound.parent, bound.shards, bound.root_set)
+        if on_chain.state is RoundState.NONE and not self._is_ours(found):
+            raise NotAppointed(self.context.account.address, ledger.aggregator(number))
         self._send("open", number, call, due=on_chain.state is RoundState.NONE)
         on_chain = ledger.round(number)
-        if on_chain.inputs != found.inputs:
+        if on_chain.inputs != found.inputs and not self._bound_by_new_terms(found, on_chain):
             adopt(self.context, bound, on_chain)
             return True
         deadline = on_chain.opened_at + self.context.federation.timing.commit
         self.context.store.opened(number, on_chain.opened_at, deadline, ledger.roster(number))
         return self._moved(number, Phase.OPEN)
 
+    def _is_ours(self, found: RoundRecord) -> bool:
+        """Whether the round is this aggregator's to lead, on chain or as things stand."""
+        return self.context.ledger.aggregator(found.number) == self.context.account.address
+
+    def _bound_by_new_terms(self, found: RoundRecord, on_chain: ChainRound) -> bool:
+        """Bind a round again for which terms were enacted between our look at the chain and its opening; False if none were."""
+        opening = self.context.ledger.opening(found.number)
+        if opening is None:
+            return False
+        bound = replace(found.bound, config_hash=opening.config_hash, task_hash=opening.task_hash)
+        if bound.digest() != on_chain.inputs or not all(map(self.context.blobs.has, (bound.config_hash, bound.task_hash))):
+            return False
+        self.context.store.bind(found.number, bound)
+        return True
+
     def _collect_commits(self, found: RoundRecord, on_chain: ChainRound) -> bool:
         store, number = self.context.store, found.number
         self._take_commits(on_chain)
         if on_chain.state is RoundState.OPEN:
             commits, eligible = len(store.updates(number)), len(store.roster(number))
-            minimum = self.context.federation.config.rounds.minimum_commits
+            minimum = self.context.config(found.bound.config_hash).rounds.minimum_commits
             is_over = found.commit_deadline is not None and self.context.ledger.now() >= found.commit_deadline
             if is_over and commits < minimum:
                 why = VoidReason.TOO_FEW_COMMITS.because(f"{commits} of at least {minimum} came.")
@@ -196,9 +216,10 @@ class Steps:
         return self._moved(found.number, Phase.ATTESTING, accuracy=round(outcome.accuracy, 4))
 
     def _attest(self, found: RoundRecord, on_chain: ChainRound) -> bool:
-        """Our own scorer first; then the others' signatures come in by the API, and wake us."""
+        """Our own scorer first, if it is one of the round's; then the others' signatures come in by the API, and wake us."""
         store, claim = self.context.store, _claimed(found)
-        if all(kept.signer != self.scorer.address for kept in store.attestations(found.number)):
+        asked = self.scorer.address in self.context.ledger.scorers(found.number)
+        if asked and all(kept.signer != self.scorer.address for kept in store.attestations(found.number)):
             try:
                 store.attest(found.number, self.scorer.address, self.scorer.attest(claim))
             except AttestationRefused as refused:

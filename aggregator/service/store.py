@@ -233,6 +233,12 @@ class Store:
         with self._read() as session:
             return session.scalar(select(RoundRow.number).where(or_(RoundRow.base_model == name, ended)).limit(1)) is not None
 
+    def had_terms(self, name: bytes) -> bool:
+        """Whether some round opened with the config or task of this hash."""
+        query = select(RoundRow.number).where(or_(RoundRow.config_hash == name, RoundRow.task_hash == name))
+        with self._read() as session:
+            return session.scalar(query.limit(1)) is not None
+
 
 def _unbind(session: Session, number: int) -> None:
     """Drop a round that was bound and is not open, with what it had in a history of the chain that is no more."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+from aggregator.errors import BlobMissing, TermsMissing
 from aggregator.evaluation.gate.explanation import explain
 from aggregator.mirror.library import EvidenceReader
-from aggregator.refusals import NotYetThere
+from aggregator.refusals import NotYetThere, UnknownTerms
 from aggregator.service.context import Context
 from aggregator.service.events import Position, SqlLogs, event_view
 from aggregator.service.figures import ChainFigures
@@ -14,6 +15,8 @@ from aggregator.service.phases import Phase
 from aggregator.service.records import Counts, RoundRecord
 from aggregator.service.totals import in_total, round_contribution
 from aggregator.service.voids import told
+from aggregator.terms import lacking
+from ledger.records import Announcement
 from protocol.api import (
     ConfigView,
     ContributionsView,
@@ -25,9 +28,10 @@ from protocol.api import (
     RoundView,
     ScoresView,
     TaskView,
+    TermsView,
     UploadView,
 )
-from protocol.evidence import Access, Evidence, Kind
+from protocol.evidence import Access, Evidence, Input, Kind
 from protocol.verdicts import Reason, Verdict
 from protocol.version import VERSION
 
@@ -46,7 +50,7 @@ class Views:
 
     def health(self) -> Health:
         """Whether the service is up; that it answers at all says so, `status` says what it has trouble with."""
-        trouble = self._trouble()
+        trouble = self._trouble() or lacking(self.logs.announced(), self.context.blobs, self.context.directory)
         try:
             self.figures.block()
         except Exception as error:  # a probe must be answered whatever the chain does
@@ -55,31 +59,32 @@ class Views:
 
     def federation(self) -> FederationView:
         """What the federation is, as the chain has it."""
-        fixed, ledger = self.context.federation, self.context.ledger
-        block = self.figures.block()
+        fixed, ledger, announced = self.context.federation, self.context.ledger, self.logs.announced()
+        block, config_hash = self.figures.block(), ledger.config_hash()
         return FederationView(
-            name=fixed.config.federation.name,
+            name=self.context.config(config_hash).federation.name,
             chain_id=fixed.domain.chain_id,
             ledger=fixed.domain.ledger,
             registry=ledger.registry_address,
             token=ledger.token_address,
             token_symbol=fixed.token_symbol,
             pool=fixed.pool,
-            config_hash=fixed.config_hash,
-            task_hash=fixed.task_hash,
+            config_hash=config_hash,
+            task_hash=ledger.task_hash(),
+            announced=None if announced is None else _terms_view(announced),
             last_round=ledger.last_round(),
             latest_final=ledger.latest_final(),
             node_count=ledger.node_count(),
             block=block,
         )
 
-    def config(self) -> ConfigView:
-        """The text whose hash is on chain."""
-        return ConfigView(toml=self.context.blobs.get(self.context.federation.config_hash).decode())
+    def config(self, name: bytes | None) -> ConfigView:
+        """The text of the config with this hash, by default of the one in force. Raises `UnknownTerms`, `TermsMissing`."""
+        return ConfigView(toml=self._of_terms("config", name or self.context.ledger.config_hash()).decode())
 
-    def task(self) -> TaskView:
-        """The source whose hash is on chain."""
-        return TaskView.model_validate_json(self.context.blobs.get(self.context.federation.task_hash))
+    def task(self, name: bytes | None) -> TaskView:
+        """The source of the task with this hash, by default of the one in force. Raises `UnknownTerms`, `TermsMissing`."""
+        return TaskView.model_validate_json(self._of_terms("task", name or self.context.ledger.task_hash()))
 
     def rounds(self) -> list[RoundView]:
         """All rounds that have opened, newest first."""
@@ -194,8 +199,19 @@ class Views:
         statistics, reputation = (evidence.by_kind[kind].get(node) for kind in (Kind.STATISTICS, Kind.REPUTATION))
         if statistics is None or reputation is None:
             return reason.sentence
-        gate = self.context.federation.config.gate
-        return explain(reason, statistics.get("values"), reputation.get("reputation"), gate)
+        config = self.context.config(evidence.by_kind[Kind.INPUT][Input.CONFIG].get("hash"))
+        return explain(reason, statistics.get("values"), reputation.get("reputation"), config.gate)
+
+    def _of_terms(self, what: str, name: bytes) -> bytes:
+        """A file of terms in force, announced, or of an earlier round; others lie here that are not for everybody."""
+        ledger, announced = self.context.ledger, self.logs.announced()
+        known = name in (ledger.config_hash(), ledger.task_hash()) or self.context.store.had_terms(name)
+        if not known and (announced is None or name not in announced.terms[:2]):
+            raise UnknownTerms(name)
+        try:
+            return self.context.blobs.get(name)
+        except BlobMissing:
+            raise TermsMissing(what, name, self.context.directory) from None
 
     def _contribution(self, found: RoundRecord, node: int) -> RoundContribution:
         key = found.number, node
@@ -211,3 +227,14 @@ class Views:
         if found.final_at is None or found.evidence_root is None:
             raise NotYetThere(found.number, what, found.phase.state)
         return self._evidence.read(found.evidence_root)
+
+
+def _terms_view(announced: Announcement) -> TermsView:
+    terms = announced.terms
+    return TermsView(
+        config_hash=terms.config_hash,
+        task_hash=terms.task_hash,
+        aggregator=terms.aggregator,
+        scorers=list(terms.scorers),
+        enactable_at=announced.enactable_at,
+    )

@@ -37,6 +37,7 @@ TABLE: dict[type[Exception], Row] = {
     refusals.UnknownRound: Row(HTTPStatus.NOT_FOUND, "unknown-round"),
     refusals.UnknownNode: Row(HTTPStatus.NOT_FOUND, "unknown-node"),
     refusals.UnknownModel: Row(HTTPStatus.NOT_FOUND, "unknown-model"),
+    refusals.UnknownTerms: Row(HTTPStatus.NOT_FOUND, "unknown-terms"),
     refusals.UnknownBlob: Row(HTTPStatus.NOT_FOUND, "unknown-blob"),
     refusals.UnknownLeaf: Row(HTTPStatus.NOT_FOUND, "unknown-leaf"),
     refusals.NotAllowed: Row(HTTPStatus.FORBIDDEN, "not-allowed"),

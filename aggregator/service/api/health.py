@@ -12,5 +12,7 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz", summary="Is the service up?", responses=example(examples.HEALTH))
 def health(service: Service) -> Health:
-    """Always 200 while the service runs; `status` is "ok", or a sentence about what it has trouble with."""
+    """Always 200 while the service runs; `status` is "ok", or a sentence about what it has trouble with, or
+    will have when the terms that are announced are enacted.
+    """
     return service.health()

@@ -28,7 +28,7 @@ from aggregator.refusals import (
 )
 from aggregator.service.api import examples
 from aggregator.service.api.shared import Service
-from aggregator.service.bodies import expect_body, keep_body
+from aggregator.service.bodies import body_limit, expect_body, keep_body
 from aggregator.service.intake import take_commitment
 from aggregator.web.problems import problem_responses
 from aggregator.web.shared import NodeIndex, RoundNumber, example
@@ -114,9 +114,9 @@ async def reveal(
     a safetensors file; a refused one may be sent again. The same one again changes nothing. A scorer that was handed a body
     forwards it by a signed request, and has the grace period more.
     """
-    limit = service.context.federation.config.rounds.body_bytes
-    stream = request.stream()
+    stream, limit = request.stream(), 0
     try:
+        limit = await run_sync(body_limit, service.context, number)
         is_forwarded = await run_sync(mirror.is_from_scorer, request)
         expected = await run_sync(expect_body, service.context, number, node, read_salt(salt), is_forwarded)
         announced = announced_length(request)

@@ -144,7 +144,7 @@ def make_update(domain: Domain, view: RoundView, node: int, body: bytes | None =
 def make_trained(service: Service, view: RoundView, node: int) -> Sent:
     """An update that node 0 or 1 trained from the genesis model on its half of the digits."""
     task = load_task(read_task_source("digits"))
-    base, recipe = initial_parameters(task, GENESIS_SEED), service.context.federation.config.recipe
+    base, recipe = initial_parameters(task, GENESIS_SEED), service.stage.federation.config.recipe
     trained = train(task, base, task.load(f"{node + 1}/2"), Recipe.from_config(recipe), seed=1)
     return make_update(service.domain, view, node, encode_parameters(trained))
 
@@ -244,7 +244,7 @@ def serve(stage: Stage) -> Iterator[Service]:
         ledger = LedgerClient.open(settings.rpc_url, settings.chain_id, stage.federation.deployment.ledger)
         federation = read_federation(ledger, home)
         store.belong_to(federation.domain)
-        context = Context(federation, store, home.blobs(), ledger, account("aggregator"))
+        context = Context(federation, store, home.blobs(), ledger, account("aggregator"), home.path)
         coordinator, app = assemble_service(context, home, settings, PASSPHRASE)
         stack.callback(coordinator.stop)
         url = stack.enter_context(answering(app))

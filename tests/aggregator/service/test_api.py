@@ -116,7 +116,7 @@ def test_a_fault_of_our_own_is_a_problem_too_and_tells_nothing() -> None:
 
 def test_blobs_that_nobody_may_see_are_no_models(standing: Service) -> None:
     settings = standing.stage.home.settings()
-    for name in (settings.root_set, *settings.shards, standing.context.federation.config_hash):
+    for name in (settings.root_set, *settings.shards, standing.stage.ledger.config_hash()):
         assert standing.context.blobs.has(name)
         assert problem(partial(standing.client.model, name)) == (404, "unknown-model")
 

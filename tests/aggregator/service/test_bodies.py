@@ -111,7 +111,7 @@ def test_a_committed_body_that_is_no_safetensors_file_is_refused_and_its_node_ab
 
 def test_an_oversized_body_is_refused_whether_or_not_it_says_so(revealing: tuple[Service, Sent]) -> None:
     service, sent = revealing
-    limit = service.context.federation.config.rounds.body_bytes
+    limit = service.stage.federation.config.rounds.body_bytes
     assert put(service, bytes(limit + 1)) == (413, "too-large")
     # Without a Content-Length the limit is noticed on the way.
     assert put(service, iter([bytes(1 << 16)] * (limit // (1 << 16) + 2))) == (413, "too-large")

@@ -23,7 +23,7 @@ def trained(service: Service, base_model: bytes, share: str) -> bytes:
     """A body that was really trained on a share of the digits."""
     task = load_task(read_task_source("digits"))
     base = read_parameters(service.client.model(base_model), layout_of(task_parameters()))
-    recipe = Recipe.from_config(service.context.federation.config.recipe)
+    recipe = Recipe.from_config(service.stage.federation.config.recipe)
     return encode_parameters(train(task, base, load_data(task, share), recipe, seed=1))
 
 
