@@ -12,12 +12,13 @@ from ledger.client import LedgerClient
 from ledger.connection import connect
 from ledger.reverts import chain_errors
 from ledger.wallet import Wallet, passphrase_is_given, read_passphrase
-from node.enrolment import check_invitation, check_terms
+from node.enrolment import check_invitation
 from node.errors import InvitationRejected, SigningKeyMismatch
-from node.home import NodeHome
+from node.home import NodeHome, Terms
 from node.membership import find_node
 from node.settings import NodeSettings
 from node.store import RoundStore
+from node.terms import accepted_terms, in_force
 from protocol.client import FederationClient
 from protocol.terminal import when
 from protocol.typed_data import Domain
@@ -63,6 +64,11 @@ class Patient:
     def ledger(self) -> LedgerClient:
         """The contracts, their code checked."""
         return LedgerClient.open(self.settings.rpc_url, self.settings.chain_id, self.settings.ledger)
+
+    @cached_property
+    def terms(self) -> Terms:
+        """The terms in force, accepted."""
+        return accepted_terms(self.home, in_force(self.ledger), "the federation")
 
     @cached_property
     def owner(self) -> str:
@@ -165,15 +171,16 @@ def _balance(patient: Patient) -> str:
 
 
 def _config(patient: Patient) -> str:
-    terms = patient.home.terms(patient.settings)
-    check_terms(patient.settings, patient.ledger)
-    return f"the copy here is the one accepted and the one on chain, 0x{terms.config.sha256().hex()}"
+    terms = patient.terms
+    _, enactable_at = patient.ledger.announced()
+    soon = f"; other terms are announced, which can be enacted from {when(enactable_at)} on" if enactable_at else ""
+    return f"the copy here is the one accepted and the one on chain, 0x{terms.config.sha256().hex()}{soon}"
 
 
 def _task(patient: Patient) -> str:
     from learning.loading import load_task  # brings torch, which the checks before this one do not need
 
-    terms = patient.home.terms(patient.settings)
+    terms = patient.terms
     load_task(terms.task)
     return f"{terms.task.entry} runs, its source is the one accepted and the one on chain, 0x{terms.task.sha256().hex()}"
 
@@ -181,7 +188,7 @@ def _task(patient: Patient) -> str:
 def _data(patient: Patient) -> str:
     from node.training import set_up
 
-    workplace = set_up(patient.home.terms(patient.settings), patient.settings.data)
+    workplace = set_up(patient.terms, patient.settings.data)
     workplace.fits(patient.home.invitation().max_samples)
     workplace.try_out()
     return f"{len(workplace.data)} samples, and a step of training works on them"

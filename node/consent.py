@@ -1,58 +1,80 @@
-"""Asking before a stranger's code runs: the task is shown whole, and accepted by its hash."""
+"""Asking before a stranger's code runs: config and task are shown whole, or what changed of them, and accepted by one hash."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from difflib import unified_diff
 
 from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from learning.source import TaskSource
-from node.errors import TaskNotAccepted
+from node.errors import TermsNotAccepted
+from node.home import Terms
+from protocol.terms import changes
 
 _TYPED = 8
 """Hexadecimal digits of the hash that are typed to accept: not a reflex like "y"."""
 
 
-def consent(task: TaskSource, config_toml: str, accepted: bytes | None, ask: Callable[[str], str] | None = None) -> None:
+def consent(offered: Terms, accepted: bytes | None, before: Terms | None = None, ask: Callable[[str], str] | None = None) -> None:
     """Return if the participant accepts config and task; the code has all rights of the process that will run it.
 
-    `accepted`: the hash that was accepted beforehand (an option, or an earlier init); only this very hash counts. Without it
-    the files are shown on the terminal and `ask` (by default `input`, if there is a terminal) reads the answer.
+    `accepted`: the hash that was accepted beforehand, by an option; only this very hash counts. Without it they are shown on the
+    terminal, or what is different from those `before`, and `ask` (by default `input`, if there is a terminal) reads the answer.
 
-    Raises `TaskNotAccepted`.
+    Raises `TermsNotAccepted`.
     """
-    found = task.sha256()
+    found = offered.digest
     if accepted is not None:
         if accepted != found:
-            raise TaskNotAccepted(found, f"0x{accepted.hex()} was accepted, but the federation's task is 0x{found.hex()}")
+            raise TermsNotAccepted(found, f"0x{accepted.hex()} was accepted, but the federation's terms are 0x{found.hex()}")
         return
     if ask is None:
         if not sys.stdin.isatty():
-            show(task, config_toml)
-            raise TaskNotAccepted(found, "nobody has accepted the task's code, and there is no terminal to ask at")
+            show(offered, before)
+            raise TermsNotAccepted(found, "nobody has accepted the federation's terms, and there is no terminal to ask at")
         ask = input
-    show(task, config_toml)
+    show(offered, before)
     expected = found.hex()[:_TYPED]
     if ask(f"Type {expected} to accept this config and let this code run on your machine and data: ").strip() != expected:
-        raise TaskNotAccepted(found, "the task's code was not accepted")
+        raise TermsNotAccepted(found, "the federation's terms were not accepted")
 
 
-def show(task: TaskSource, config_toml: str) -> None:
-    """Print config and every file of the task with the hash, through the pager if they are longer than the screen."""
+def show(offered: Terms, before: Terms | None = None) -> None:
+    """Print config and every file of the task with the hash, or what changed; through the pager if longer than the screen."""
     console = Console(stderr=True, highlight=False)
-    texts = {"federation.toml": config_toml, **task.texts()}
+    texts = _whole(offered) if before is None else _changed(before, offered)
+    title = "The federation's config and the code of its task" if before is None else "What changes of the federation's terms"
     lines = sum(text.count("\n") + 2 for text in texts.values())
     if console.is_terminal and lines > console.height:
         with console.pager():
-            _print(console, texts, task)
+            _print(console, title, texts)
     else:
-        _print(console, texts, task)
-    console.print(Text(f"{len(texts) - 1} file(s), task hash 0x{task.sha256().hex()}, class {task.entry}"))
+        _print(console, title, texts)
+    files = len(offered.task.texts())
+    console.print(Text(f"{files} file(s), class {offered.task.entry}, task hash 0x{offered.task.sha256().hex()}"))
+    console.print(Text(f"terms hash 0x{offered.digest.hex()}"))
 
 
-def _print(console: Console, texts: dict[str, str], task: TaskSource) -> None:
-    console.print(Text(f"The federation's config and the code of its task 0x{task.sha256().hex()}"))
+def _whole(offered: Terms) -> dict[str, str]:
+    return {"federation.toml": offered.config_toml, **offered.task.texts()}
+
+
+def _changed(before: Terms, offered: Terms) -> dict[str, str]:
+    """The keys of the config with both values, and the lines of the task's files that differ."""
+    found = {}
+    if keys := [f"{key}: {was} -> {will_be}" for key, was, will_be in changes(before.config_toml, offered.config_toml)]:
+        found["federation.toml"] = "\n".join(keys)
+    old, new = before.task.texts(), offered.task.texts()
+    for name in sorted({*old, *new}):
+        earlier, later = (text.get(name, "").splitlines() for text in (old, new))
+        if earlier != later:
+            found[name] = "\n".join(unified_diff(earlier, later, "before", "after", lineterm=""))
+    return found or {"federation.toml": "nothing but its remarks"}
+
+
+def _print(console: Console, title: str, texts: Mapping[str, str]) -> None:
+    console.print(Text(title))
     for name, text in texts.items():
         console.print(Rule(Text(name)))
         console.print(Text(printable(text)))

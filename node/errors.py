@@ -9,8 +9,8 @@ NodeError
 ├── EnrolmentError             the federation or the invitation is not what it should be
 │   ├── InvitationRejected     not for this owner, too late, or not by an operator
 │   ├── FederationMismatch     what the URL answers is not what the ledger says
-│   ├── TaskNotAccepted        nobody has accepted the task's code
-│   └── TermsChanged           config or task on chain are no longer those that were accepted
+│   ├── TermsNotAccepted       nobody has accepted config and task
+│   └── TermsChanged           the copy here is no longer what was accepted
 ├── MembershipError            the registry does not know this node as it should
 │   ├── NotJoined              the owner is no node of the federation
 │   └── SigningKeyMismatch     the registry names another signing key
@@ -101,24 +101,26 @@ class FederationMismatch(EnrolmentError):
         )
 
 
-class TaskNotAccepted(EnrolmentError):
-    """The task's code runs with all your rights, so it runs only after someone accepted exactly this hash."""
+class TermsNotAccepted(EnrolmentError):
+    """The task's code runs with all your rights, so it runs only after someone accepted exactly this hash of config and task.
 
-    def __init__(self, task_hash: bytes, why: str) -> None:
-        self.task_hash, self.why = task_hash, why
-        super().__init__(
-            f"{why}: read the task's code, then run `fairshare node init` again with --accept-task {task_hash.hex()}"
-        )
+    `digest` is that hash, of 32 bytes.
+    """
+
+    def __init__(self, digest: bytes, why: str, home: object = None) -> None:
+        self.digest, self.why = digest, why
+        where = f"`fairshare node init{'' if home is None else f' {home}'}`"
+        super().__init__(f"{why}: read them, which {where} shows, then run it again with --accept-terms {digest.hex()}")
 
 
 class TermsChanged(EnrolmentError):
-    """Config or task on chain, or the copy in this directory, are no longer those that were accepted."""
+    """The copy of accepted terms in this directory is no longer what was accepted."""
 
-    def __init__(self, what: str, accepted: bytes, found: bytes) -> None:
-        self.what, self.accepted, self.found = what, accepted, found
+    def __init__(self, folder: Path, found: bytes) -> None:
+        self.folder, self.found = folder, found
         super().__init__(
-            f"the {what} is now 0x{found.hex()}, but 0x{accepted.hex()} was accepted: nothing is run; "
-            "ask the operator what changed, and accept it with `fairshare node init`"
+            f"the copy of the terms in {folder} was changed and has the hash 0x{found.hex()} now: nothing of it is run; "
+            "restore it, or delete that folder and accept the terms anew with `fairshare node init`"
         )
 
 
@@ -251,7 +253,7 @@ NODE_EXIT_CODES: ExitCodes = {
     TermsChanged: 17,
     MembershipError: 18,
     AggregatorFault: 45,
-    TaskNotAccepted: 55,
+    TermsNotAccepted: 55,
     TooMuchData: 56,
 }
 """Exit codes of this family, see protocol.terminal; the nearest class decides."""

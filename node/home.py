@@ -1,4 +1,4 @@
-"""The node directory: where its keys, invitation, accepted task, bodies and record of rounds lie."""
+"""The node directory: where its keys, invitation, accepted terms, bodies and record of rounds lie."""
 
 import fcntl
 import shutil
@@ -10,17 +10,24 @@ from pathlib import Path
 from learning.source import TaskSource
 from node.errors import HomeIncomplete, HomeInUse, TermsChanged
 from node.settings import NodeSettings
-from protocol.config import FederationConfig, parse_config
-from protocol.files import write_durably
+from protocol.config import FederationConfig, RoundsSection, parse_config
+from protocol.files import sync_folder, write_durably
 from protocol.invitation import InvitationFile, read_invitation
+from protocol.terms import terms_hash
 
 
 @dataclass(frozen=True)
-class AcceptedTerms:
-    """What the participant agreed to, read from the directory and hashed again: this config and this task's code."""
+class Terms:
+    """What a participant agrees to: this config, of which `config_toml` is the text, and this task's code."""
 
+    config_toml: str
     config: FederationConfig
     task: TaskSource
+
+    @property
+    def digest(self) -> bytes:
+        """The hash that they are accepted by."""
+        return terms_hash(self.config.sha256(), self.task.sha256())
 
 
 @dataclass(frozen=True)
@@ -80,34 +87,44 @@ class NodeHome:
         """Store the invitation for join."""
         write_durably(self.path / "invitation.json", (invitation.model_dump_json(indent=2) + "\n").encode())
 
-    def keep_terms(self, config_toml: str, task: TaskSource) -> None:
-        """Store config and task as they were accepted, in place of what was accepted before."""
-        write_durably(self.path / "federation.toml", config_toml.encode())
-        folder = self.path / "task"
-        shutil.rmtree(folder, ignore_errors=True)
-        for name, content in task.files:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            write_durably(folder / name, content)
+    def keep_terms(self, terms: Terms) -> None:
+        """Store terms that were accepted, beside those that were before: rounds may yet open with either."""
+        folder = self._terms_folder(terms.digest)
+        if folder.exists():
+            return
+        arriving = folder.with_suffix(".new")
+        shutil.rmtree(arriving, ignore_errors=True)
+        for name, content in (("federation.toml", terms.config_toml.encode()), ("entry", terms.task.entry.encode())):
+            (arriving / name).parent.mkdir(parents=True, exist_ok=True)
+            write_durably(arriving / name, content)
+        for name, content in terms.task.files:
+            (arriving / "task" / name).parent.mkdir(parents=True, exist_ok=True)
+            write_durably(arriving / "task" / name, content)
+        arriving.rename(folder)
+        sync_folder(folder.parent)
 
-    def terms(self, settings: NodeSettings) -> AcceptedTerms:
-        """Config and task, which hash to what was accepted.
+    def accepted(self, config_hash: bytes, task_hash: bytes) -> Terms | None:
+        """The terms with these hashes, read and hashed again; None if they were not accepted here.
 
-        Raises `HomeIncomplete` if they are not there, `TermsChanged` if a file was changed since, `ConfigError`.
+        Raises `TermsChanged` if a file was changed since, `ConfigError`.
         """
-        folder, config_file = self.path / "task", self.path / "federation.toml"
-        if not (folder.is_dir() and config_file.is_file()):
-            raise HomeIncomplete(self.path, "task/" if config_file.is_file() else "federation.toml")
-        config = parse_config(config_file.read_text())
-        # As bytes: reading text would translate line ends, and the hash with them.
-        files = ((file.relative_to(folder).as_posix(), file.read_bytes()) for file in folder.rglob("*.py"))
-        task = TaskSource(settings.task_entry, tuple(sorted(files)))
-        for what, accepted, found in (
-            ("copy of the config in this directory", settings.accepted_config, config.sha256()),
-            ("copy of the task in this directory", settings.accepted_task, task.sha256()),
-        ):
-            if accepted != found:
-                raise TermsChanged(what, accepted, found)
-        return AcceptedTerms(config, task)
+        folder = self._terms_folder(terms_hash(config_hash, task_hash))
+        return _read_terms(folder) if folder.is_dir() else None
+
+    def last_accepted(self) -> Terms | None:
+        """The terms that were accepted last, None before any were. Raises as `accepted`."""
+        folders = [folder for folder in (self.path / "terms").glob("*") if not folder.suffix]
+        return _read_terms(max(folders, key=lambda folder: folder.stat().st_mtime)) if folders else None
+
+    def rounds(self) -> RoundsSection:
+        """The clock of a round, which is the same in all terms. Raises `HomeIncomplete` before any were accepted."""
+        for file in sorted((self.path / "terms").glob("*/federation.toml")):
+            if not file.parent.suffix:
+                return parse_config(file.read_text()).rounds
+        raise HomeIncomplete(self.path, "accepted terms")
+
+    def _terms_folder(self, digest: bytes) -> Path:
+        return self.path / "terms" / digest.hex()
 
     def keep_body(self, round_number: int, body: bytes) -> Path:
         """Store a trained body durably, before anything is signed about it."""
@@ -129,3 +146,14 @@ class NodeHome:
             except BlockingIOError:
                 raise HomeInUse(self.path) from None
             yield
+
+
+def _read_terms(folder: Path) -> Terms:
+    toml = (folder / "federation.toml").read_text()
+    # As bytes: reading text would translate line ends, and the hash with them.
+    files = ((file.relative_to(folder / "task").as_posix(), file.read_bytes()) for file in (folder / "task").rglob("*.py"))
+    task = TaskSource((folder / "entry").read_text(), tuple(sorted(files)))
+    found = Terms(toml, parse_config(toml), task)
+    if found.digest.hex() != folder.name:
+        raise TermsChanged(folder, found.digest)
+    return found

@@ -8,10 +8,11 @@ from ledger.outbox import outbox
 from ledger.records import NodeRecord
 from ledger.sender import Sender
 from ledger.wallet import Wallet
-from node.enrolment import check_invitation, check_terms
+from node.enrolment import check_invitation
 from node.errors import NotJoined
 from node.home import NodeHome
 from node.settings import NodeSettings
+from node.terms import accepted_terms, in_force
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ def join(
 
     `passphrase` opens the owner's wallet, and is only asked for if there is something to sign.
 
-    Raises `InvitationRejected`, `TermsChanged`, and what wallet and sender raise: `TransactionRefused` says how much coin is
+    Raises `InvitationRejected`, `TermsNotAccepted`, and what wallet and sender raise: `TransactionRefused` says how much coin is
     missing, `Reverted` why the registry refuses.
     """
-    check_terms(settings, ledger)
+    accepted_terms(home, in_force(ledger), "the federation")
     owner = Wallet.open(home.owner_key)
     with outbox(home.transactions, ledger.web3, owner.address) as journal:
         known = find_node(ledger, owner.address)

@@ -9,13 +9,13 @@ from ledger.client import LedgerClient
 from ledger.errors import Reverted, TransactionRefused
 from ledger.records import ChainRound
 from node.direct import commit_on_chain, is_urgent
-from node.enrolment import check_terms
 from node.errors import CommittedElsewhere, ReceiptInvalid, SigningKeyMismatch
 from node.home import NodeHome
 from node.settings import NodeSettings
 from node.store import Phase, RoundRecord, RoundStore
-from node.training import Trainer, Workplace, training_seed
+from node.training import Trainer, training_seed
 from node.verification import bound_inputs, check_receipt, fetch_base
+from node.workplaces import Workplaces
 from protocol.client import FederationClient
 from protocol.errors import ServiceError, ServiceRefused, ServiceUnreachable
 from protocol.parameters import encode_parameters
@@ -45,36 +45,37 @@ class Participation:
     store: RoundStore
     account: LocalAccount
     node: int
-    workplace: Workplace
+    workplaces: Workplaces
     trainer: Trainer
     payer: Callable[[], LocalAccount]
 
-    def place(self, number: int) -> RosterEntry | None:
+    def place(self, on_chain: ChainRound) -> RosterEntry | None:
         """This node's place in the roster of a round, None if it has none.
 
-        Raises `SigningKeyMismatch`, and `TooMuchData` if no update of this node could be accepted.
+        Raises `SigningKeyMismatch`, `TooMuchData` if no update of this node could be accepted, and `TermsNotAccepted` if the
+        round opened with other terms than were accepted.
         """
-        mine = next((entry for entry in self.ledger.roster(number) if entry.node == self.node), None)
+        mine = next((entry for entry in self.ledger.roster(on_chain.round) if entry.node == self.node), None)
         if mine is not None and mine.signer != self.account.address:
             raise SigningKeyMismatch(self.node, mine.signer, self.account.address)
         if mine is not None:
-            self.workplace.fits(mine.max_samples)
+            self.workplaces.of_round(on_chain).fits(mine.max_samples)
         return mine
 
     def train(self, on_chain: ChainRound) -> RoundRecord:
         """Train for an open round and fix its one Update. Nothing the aggregator says is used before the chain confirms it.
 
-        Raises `CommittedElsewhere`, `TermsChanged`, `RoundMisdescribed`, `BaseModelMismatch`, `SecondUpdate`, what client and
+        Raises `CommittedElsewhere`, `TermsNotAccepted`, `RoundMisdescribed`, `BaseModelMismatch`, `SecondUpdate`, what client and
         ledger raise, and what the training raises.
         """
         number, federation = on_chain.round, self.ledger.domain.separator
         if self.client.upload(number, self.node).committed:
             raise CommittedElsewhere(number, self.home.path)
-        check_terms(self.settings, self.ledger)
-        bound = bound_inputs(self.client.round(number), on_chain, self.settings)
-        base = fetch_base(self.client, number, bound.base_model, self.workplace.layout)
+        workplace = self.workplaces.of_round(on_chain)
+        bound = bound_inputs(self.client.round(number), on_chain, self.workplaces.terms_of(on_chain))
+        base = fetch_base(self.client, number, bound.base_model, workplace.layout)
         seed = training_seed(bytes(self.account.key), federation, number)
-        trained = self.trainer(self.workplace.task, base, self.workplace.data, self.workplace.recipe, seed)
+        trained = self.trainer(workplace.task, base, workplace.data, workplace.recipe, seed)
         body, salt = encode_parameters(trained), new_salt()
         hashed = body_hash(body)
         update = Update(
@@ -83,7 +84,7 @@ class Participation:
             node=self.node,
             base_model=bound.base_model,
             parameters=commitment(federation, number, self.node, salt, hashed),
-            samples=len(self.workplace.data),
+            samples=len(workplace.data),
         )
         self.home.keep_body(number, body)
         return self.store.trained(update, salt, hashed)

@@ -5,7 +5,7 @@ Some of it was written by the aggregator, so nothing is printed that could steer
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol, TextIO
 
 from rich.console import Console
@@ -27,6 +27,9 @@ class Reporter(Protocol):
     def on_step(self, step: int, steps: int, loss: float) -> None:
         """A training step is done: `step` of `steps`, and the batch's mean loss before it."""
 
+    def paused(self) -> AbstractContextManager[None]:
+        """Leave the terminal to somebody who is asked something."""
+
 
 class LineReporter:
     """Plain lines, for logs and pipes. Each state is told once, when it changes."""
@@ -47,6 +50,10 @@ class LineReporter:
     def on_step(self, step: int, steps: int, loss: float) -> None:
         """Not a line per step; the end of training is told by `say`."""
 
+    def paused(self) -> AbstractContextManager[None]:
+        """There is nothing to take away."""
+        return nullcontext()
+
 
 class LiveReporter:
     """Lines above one live line: a spinner while waiting, a bar while training."""
@@ -66,6 +73,15 @@ class LiveReporter:
     def on_step(self, step: int, steps: int, loss: float) -> None:
         """The bar."""
         self._progress.update(self._task, description=f"training, loss {loss:.4f}", completed=step, total=steps)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Without the live line."""
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
 
 
 @contextmanager

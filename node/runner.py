@@ -5,6 +5,7 @@ going on after a kill is nothing but looking again. The chain says which round t
 only what the chain confirms.
 """
 
+import shlex
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -20,7 +21,7 @@ from ledger.client import LedgerClient
 from ledger.errors import ChainRefused, ChainUnavailable
 from ledger.records import ChainRound, RoundState
 from ledger.wallet import Wallet
-from node.enrolment import check_terms, open_ledger
+from node.enrolment import open_ledger
 from node.errors import CommittedElsewhere, NotJoined, SecondUpdate
 from node.home import NodeHome
 from node.outcome import RoundReport, round_report
@@ -28,10 +29,13 @@ from node.participation import Participation, passes_by_itself
 from node.patience import Backoff, longest_backoff, poll_seconds, reveal_delay
 from node.reporter import Reporter
 from node.store import Phase, RoundRecord, RoundStore
-from node.training import Trainer, set_up, showing
+from node.terms import Agree, Pair, fetch_announced, in_force
+from node.training import Trainer, showing
+from node.workplaces import Workplaces
 from protocol.client import FederationClient
 from protocol.config import RoundsSection
 from protocol.errors import ServiceError, ServiceRefused, ServiceUnreachable
+from protocol.terminal import when
 from protocol.typed_data import Domain
 
 _T = TypeVar("_T")
@@ -47,26 +51,27 @@ def run(
     train: Trainer | None = None,
     rounds: int | None = None,
     on_report: Callable[[RoundReport], None] = lambda report: None,
+    agree: Agree | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> tuple[RoundReport, ...]:
     """Take part in round after round with the node at `path`, until `rounds` of them were proposed (None: for ever).
 
-    `train` replaces the federation's local training; `on_report` hears of each round as it ends; `pause` waits that many
-    seconds when there is nothing to do. Returns the reports of all rounds that ended. At the start an unreachable chain or
-    aggregator is an error, unless a round is under way; later it is told once, and tried again until it is back.
+    `train` replaces the federation's local training; `on_report` hears of each round as it ends; `agree` asks about terms that
+    were not accepted, which otherwise end the run; `pause` waits that many seconds when there is nothing to do. Returns the
+    reports of all rounds that ended. At the start an unreachable chain or aggregator is an error, unless a round is under way;
+    later it is told once, and tried again until it is back.
 
-    Raises `NotJoined`, `HomeInUse`, `HomeIncomplete`, `TermsChanged`, `AggregatorFault`, `TooMuchData`,
+    Raises `NotJoined`, `HomeInUse`, `HomeIncomplete`, `TermsNotAccepted`, `AggregatorFault`, `TooMuchData`,
     `SigningKeyMismatch`, and what wallet, ledger, client and the task raise.
     """
     home = NodeHome(path)
     settings = home.settings()
-    terms = home.terms(settings)
     domain = Domain(settings.chain_id, settings.ledger)
     with ExitStack() as stack:
         stack.enter_context(home.exclusively())
         store = stack.enter_context(closing(RoundStore(home.store, domain.separator)))
         client = stack.enter_context(FederationClient(settings.federation_url))
-        backoff = Backoff(longest_backoff(terms.config.rounds))
+        backoff = Backoff(longest_backoff(home.rounds()))
 
         def reached(attempt: Callable[[], _T]) -> _T:
             # With a round under way, going on is worth a wait: after a power cut everything starts at the same time.
@@ -80,14 +85,14 @@ def run(
                     pause(backoff.after_failure())
 
         ledger = reached(lambda: open_ledger(settings))
-        check_terms(settings, ledger)
         owner = Wallet.open(home.owner_key).address
         node = ledger.index_of(owner)
         if node is None:
             raise NotJoined(owner, path)
         account = Wallet.open(home.signing_key).unlock(passphrase)
         reached(client.health)
-        workplace = set_up(terms, settings.data)
+        workplaces = Workplaces(home, settings, ledger, client, agree)
+        terms, workplace = reached(lambda: workplaces.at(*_to_begin_with(workplaces, store)))
         workplace.fits(ledger.node(node).max_samples or len(workplace.data))  # 0: it is leaving, and may finish its round
         reporter.say(
             f"node {node} of {terms.config.federation.name!r}: {len(workplace.data)} samples, "
@@ -98,8 +103,17 @@ def run(
         def payer() -> LocalAccount:
             return Wallet.open(home.owner_key).unlock(passphrase)
 
-        part = Participation(home, settings, ledger, client, store, account, node, workplace, trainer, payer)
+        part = Participation(home, settings, ledger, client, store, account, node, workplaces, trainer, payer)
         return _Runner(part, reporter, terms.config.rounds, ledger.token_symbol(), on_report, pause).follow(rounds)
+
+
+def _to_begin_with(workplaces: Workplaces, store: RoundStore) -> tuple[Pair, str]:
+    """The terms that the first work will be done under: of a round under way, of one that is open, or else those in force."""
+    ledger, under_way = workplaces.ledger, store.unreported()
+    last = ledger.round(under_way[-1].update.round if under_way else ledger.last_round())
+    if last.round and (under_way or last.state is RoundState.OPEN):
+        return workplaces.terms_of(last), f"round {last.round}"
+    return in_force(ledger), "the federation"
 
 
 def _show(reporter: Reporter, progress: Progress) -> None:
@@ -116,6 +130,7 @@ class _Runner:
     pause: Callable[[float], None]
     reports: list[RoundReport] = field(default_factory=list)
     left_out: set[int] = field(default_factory=set)  # rounds that this node takes no part in, and has said why
+    told: bytes = bytes(32)  # the announcement that was told last
 
     @property
     def ledger(self) -> LedgerClient:
@@ -174,11 +189,13 @@ class _Runner:
 
     def _take_part(self, current: ChainRound) -> bool:
         number = current.round
-        if self.part.place(number) is None:
+        self._tell_announced()
+        if self.part.place(current) is None:
             return self._leave_out(number, "this node is not eligible in it; who joins takes part from the next round on")
         if self.ledger.now() >= current.opened_at + self.ledger.timing().commit:
             return self._leave_out(number, "its time to commit is over")
-        self.reporter.say(f"round {number} is open: training on {len(self.part.workplace.data)} samples")
+        data = self.part.workplaces.of_round(current).data
+        self.reporter.say(f"round {number} is open: training on {len(data)} samples")
         started = time.monotonic()
         try:
             self.part.train(current)
@@ -234,6 +251,20 @@ class _Runner:
         self.part.store.reported(number)
         self.part.home.body(number).unlink(missing_ok=True)
         return True
+
+    def _tell_announced(self) -> None:
+        """Say once, in time, that terms are coming that nobody has accepted here."""
+        hashed, _ = self.ledger.announced()
+        if hashed == self.told or not any(hashed):
+            return
+        found = fetch_announced(self.part.client, self.ledger)
+        if found is not None and self.part.home.accepted(found.terms.config.sha256(), found.terms.task.sha256()) is None:
+            directory, digest = shlex.quote(str(self.part.home.path)), found.terms.digest.hex()
+            self.reporter.say(
+                f"new terms are announced, which can be enacted from {when(found.enactable_at)} on. Before this node takes part "
+                f"in a round under them, read and accept them: fairshare node init {directory} --accept-terms {digest}"
+            )
+        self.told = hashed
 
     def _leave_out(self, number: int, why: str) -> bool:
         self.left_out.add(number)

@@ -1,11 +1,10 @@
-"""node.toml: where this node's federation is, and what of it the participant has accepted."""
+"""node.toml: where this node's federation is, and what this node trains on for it."""
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from protocol.api import HexBytes
 from protocol.settings import LocalSettings
 
 
@@ -16,9 +15,8 @@ def _listed(value: object) -> object:
 class NodeSettings(LocalSettings):
     """Ledger and chain id come from the invitation, never from `federation_url`, which is checked against them.
 
-    `accepted_config` and `accepted_task` are the 32-byte hashes that the participant agreed to; `data` is the source string
-    of the task's `load`, None for the task's default; `payout` is where rewards go. `scorers` are URLs that a body goes to if the
-    aggregator does not take it; in the environment they are separated by commas.
+    `data` is the source string of the task's `load`, None for the task's default; `payout` is where rewards go. `scorers` are
+    URLs that a body goes to if the aggregator does not take it; in the environment they are separated by commas.
     """
 
     model_config = SettingsConfigDict(env_prefix="FAIRSHARE_NODE_", extra="forbid", frozen=True)
@@ -30,6 +28,3 @@ class NodeSettings(LocalSettings):
     payout: str
     data: str | None = None
     scorers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
-    task_entry: str
-    accepted_config: HexBytes = Field(min_length=32, max_length=32)
-    accepted_task: HexBytes = Field(min_length=32, max_length=32)

@@ -14,7 +14,7 @@ from learning.recipe import Recipe
 from learning.task import Task
 from learning.training import Progress, train, try_out
 from node.errors import TooMuchData
-from node.home import AcceptedTerms
+from node.home import Terms
 from protocol.parameters import Parameters, TensorLayout, layout_of
 
 _SEED_TAG = b"fairshare/training-seed/1"
@@ -29,7 +29,7 @@ class Trainer(Protocol):
 
 @dataclass(frozen=True)
 class Workplace:
-    """Task, data and recipe of a node, the same in all rounds."""
+    """Task, data and recipe of a node, the same in all rounds that open with the same terms."""
 
     task: Task
     data: Data
@@ -46,8 +46,8 @@ class Workplace:
         try_out(self.task, initial_parameters(self.task, seed=0), self.data, self.recipe)
 
 
-def set_up(terms: AcceptedTerms, source: str | None) -> Workplace:
-    """Run the accepted task's code and load the node's data.
+def set_up(terms: Terms, source: str | None) -> Workplace:
+    """Run the code of a task that was accepted, and load the node's data.
 
     Raises `TaskError`, `DataError`, `RecipeError`, `ParameterError`.
     """

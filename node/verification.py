@@ -3,7 +3,7 @@
 from ledger.client import LedgerClient
 from ledger.records import ChainRound
 from node.errors import BaseModelMismatch, ReceiptInvalid, RoundMisdescribed
-from node.settings import NodeSettings
+from node.terms import Pair
 from protocol.api import ReceiptView, RoundView
 from protocol.client import FederationClient
 from protocol.errors import FormatError, SignatureError
@@ -13,15 +13,15 @@ from protocol.parameters import Parameters, TensorLayout, model_hash, read_param
 from protocol.typed_data import Receipt, Update
 
 
-def bound_inputs(view: RoundView, on_chain: ChainRound, settings: NodeSettings) -> BoundInputs:
-    """What the round is bound to, as `view` tells it, with the config and task that this participant accepted.
+def bound_inputs(view: RoundView, on_chain: ChainRound, terms: Pair) -> BoundInputs:
+    """What the round is bound to, as `view` tells it, with the config and task of these terms.
 
     Raises `RoundMisdescribed` unless that is exactly what the chain bound the round to.
     """
     bound = BoundInputs(
         parent=on_chain.parent,
-        config_hash=settings.accepted_config,
-        task_hash=settings.accepted_task,
+        config_hash=terms.config_hash,
+        task_hash=terms.task_hash,
         base_model=view.base_model,
         parent_evidence=view.parent_evidence,
         shards=tuple(view.shards),
@@ -48,7 +48,7 @@ def fetch_base(client: FederationClient, round_number: int, expected: bytes, lay
 
 
 def check_receipt(view: ReceiptView, update: Update, signature: bytes, ledger: LedgerClient) -> None:
-    """Raise `ReceiptInvalid` unless an aggregator of the federation promises exactly this signed Update's leaf.
+    """Raise `ReceiptInvalid` unless the round's aggregator promises exactly this signed Update's leaf.
 
     Such a receipt is what proves a fault of the aggregator should the leaf be missing when the round closes.
     """
@@ -61,5 +61,5 @@ def check_receipt(view: ReceiptView, update: Update, signature: bytes, ledger: L
         signer = Receipt(view.round, view.node, view.leaf).signer(ledger.domain, view.signature)
     except SignatureError as error:
         raise ReceiptInvalid(update.round, str(error)) from error
-    if not ledger.is_aggregator(signer):
-        raise ReceiptInvalid(update.round, f"{signer} signed it, who is no aggregator of this federation")
+    if signer != (aggregator := ledger.aggregator(update.round)):
+        raise ReceiptInvalid(update.round, f"{signer} signed it, but the round's aggregator is {aggregator}")

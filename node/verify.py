@@ -15,6 +15,7 @@ from node.home import NodeHome
 from node.membership import own_node
 from node.settings import NodeSettings
 from node.store import RoundRecord, RoundStore
+from node.terms import Pair, fetch_terms, opened_with
 from node.verification import bound_inputs
 from protocol.api import RoundView
 from protocol.client import FederationClient
@@ -44,14 +45,18 @@ class Checked:
 
 @dataclass(frozen=True)
 class Case:
-    """What the steps compare: what the aggregator served, the chain, and what this node itself knows of the round."""
+    """What the steps compare: what the aggregator served, the chain, and what this node itself knows of the round.
+
+    The round opened with `terms`, `config` among them, and `is_accepted` says whether they were accepted here.
+    """
 
     evidence: Evidence
     view: RoundView
     on_chain: ChainRound
     ledger: LedgerClient
-    settings: NodeSettings
+    terms: Pair
     config: FederationConfig
+    is_accepted: bool
     node: int
     record: RoundRecord | None
 
@@ -78,8 +83,10 @@ def gather(home: NodeHome, settings: NodeSettings, ledger: LedgerClient, number:
     finally:
         store.close()
     with FederationClient(settings.federation_url) as client:
-        evidence, view = client.evidence(number), client.round(number)
-    return Case(evidence, view, on_chain, ledger, settings, home.terms(settings).config, node, record)
+        evidence, view, pair = client.evidence(number), client.round(number), opened_with(ledger, number)
+        accepted = home.accepted(*pair)
+        config = (accepted or fetch_terms(client, ledger, pair)).config
+    return Case(evidence, view, on_chain, ledger, pair, config, accepted is not None, node, record)
 
 
 def check(case: Case) -> tuple[Checked, ...]:
@@ -90,10 +97,11 @@ def check(case: Case) -> tuple[Checked, ...]:
 
 def _terms(case: Case) -> Checked:
     try:
-        bound_inputs(case.view, case.on_chain, case.settings)
+        bound_inputs(case.view, case.on_chain, case.terms)
     except AggregatorFault as fault:
         return Checked("terms", False, str(fault))
-    return Checked("terms", True, "the round was opened with the config and the task that you accepted")
+    whose = "you accepted" if case.is_accepted else "the chain has for it, which were not accepted here"
+    return Checked("terms", True, f"the round was opened with the config and the task that {whose}")
 
 
 def _header(case: Case) -> Checked:

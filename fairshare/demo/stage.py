@@ -29,6 +29,7 @@ from node.membership import join
 from protocol.client import FederationClient
 from protocol.errors import ServiceError
 from protocol.invitation import InvitationFile, invitation_file
+from protocol.terms import terms_hash
 from protocol.typed_data import Domain, Invitation
 
 _CHAIN_ID = 31337
@@ -102,7 +103,7 @@ def set_up(directory: Path, passphrase: str, processes: Processes, say: Callable
             rpc_url=rpc_url,
             data=player.data,
             payout=None,
-            consent=lambda offer: consent(offer.task, offer.config_toml, founding.file.task_hash),
+            consent=lambda offered: consent(offered, terms_hash(founding.file.config_hash, founding.file.task_hash)),
         )
         join(node_home, settings, ledger, lambda: passphrase, stake=None)
         players[owner.address], owners[owner.address] = player, owner

@@ -12,8 +12,13 @@ from node.cli.options import Home, Json, PassphraseFile, Round, asking, ends_wel
 from protocol.terminal import emit, note, plain, when, working
 
 if TYPE_CHECKING:
-    from node.enrolment import FederationOffer
+    from ledger.client import LedgerClient
+    from node.home import NodeHome, Terms
+    from node.reporter import Reporter
     from node.settings import NodeSettings
+    from node.terms import Agree
+    from protocol.client import FederationClient
+    from protocol.terminal import Working
 
 
 @ends_well
@@ -27,16 +32,17 @@ def init(
         typer.Option(metavar="URL", envvar="FAIRSHARE_RPC_URL", help="Nodes of the chain, separated by commas."),
     ] = None,
     payout: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where rewards go; default: the owner.")] = None,
-    accept_task: Annotated[
-        str | None, typer.Option(metavar="SHA256", help="Accept config and task with this task hash, without being asked.")
+    accept_terms: Annotated[
+        str | None, typer.Option(metavar="SHA256", help="Accept the config and task with this hash, without being asked.")
     ] = None,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
-    """Make the node's keys; with an invitation, check the federation against the chain and accept its task.
+    """Make the node's keys; with an invitation, check the federation against the chain and accept its terms, config and task.
 
     The first call needs the directory alone, and prints the owner's address for the operator, who makes the invitation.
-    The second one finishes. Both may be repeated; what is not given again stays as it was.
+    The second one finishes. Both may be repeated; what is not given again stays as it was. When the terms change, the same
+    command shows what is different, and accepts that; also of terms that are only announced.
 
     Example: fairshare node init press-7 --federation http://host:8700 --invitation invitation.json --data press-7.csv
     """
@@ -48,7 +54,7 @@ def init(
     from protocol.client import FederationClient
     from protocol.invitation import read_invitation
 
-    accepted = None if accept_task is None else _hash(accept_task)
+    accepted = None if accept_terms is None else _hash(accept_terms)
     paid_to = None if payout is None else read_address(payout)
     home = home_at(directory)
     complete = home.owner_key.exists() and home.signing_key.exists()
@@ -67,14 +73,10 @@ def init(
     chain_url = rpc_url or (before.rpc_url if before else LOCAL_RPC_URL)
     url = federation or (before.federation_url if before else "")
     with working("asking the chain and the aggregator", quiet=as_json) as tell, FederationClient(url) as client:
-
-        def agree(offer: "FederationOffer") -> None:
-            with tell.paused():
-                _agree(offer, before, accepted)
-            tell("trying the task out on your data")
-
+        agreeing = _Agreeing(home, tell, accepted)
         ledger = LedgerClient.open(chain_url, invited.chain_id, invited.ledger)
-        settings = enrol(home, invited, ledger, client, rpc_url=chain_url, data=data, payout=paid_to, consent=agree)
+        settings = enrol(home, invited, ledger, client, rpc_url=chain_url, data=data, payout=paid_to, consent=agreeing.now)
+        agreeing.ahead(settings, client, ledger)
     following = f"fairshare node join {shlex.quote(str(directory))}"
     result = {**keys, "ready": True, "next": following, **settings.model_dump(mode="json")}
     emit(
@@ -116,6 +118,8 @@ def run(
 ) -> None:
     """Train, commit and reveal in round after round. A restart goes on where the last run was, whatever ended it.
 
+    Terms that were not accepted are asked about at a terminal; without one they end the run, and `fairshare node init` accepts.
+
     Example: fairshare node run press-7
     """
     from ledger.wallet import read_passphrase
@@ -130,7 +134,14 @@ def run(
 
             passphrase = read_passphrase(f"the keys of {directory}", passphrase_file)
             with reporting(sys.stderr if as_json else sys.stdout) as reporter:
-                follow(directory, passphrase, reporter, rounds=rounds, on_report=lambda report: told.append(report.to_json()))
+                follow(
+                    directory,
+                    passphrase,
+                    reporter,
+                    rounds=rounds,
+                    on_report=lambda report: told.append(report.to_json()),
+                    agree=_asking(reporter) if sys.stdin.isatty() else None,
+                )
     except Stopped:
         note(f"stopped; `fairshare node run {directory}` goes on where it was")
     emit({"rounds": told}, as_json, lambda: None)
@@ -238,14 +249,58 @@ def prove(directory: Home, number: Round, passphrase_file: PassphraseFile = None
     emit(result, as_json, lambda: print(plain(f"proved: {broken.name} (block {mined.block}); {broken.sentence}")))
 
 
-def _agree(offer: "FederationOffer", before: "NodeSettings | None", accepted: bytes | None) -> None:
-    """Ask, unless these very terms were accepted before or `accepted` names the task."""
-    from node.consent import consent
+class _Agreeing:
+    """Who accepts the terms in one call of init: those that were accepted before, the option, or whoever is at the terminal."""
 
-    terms = (offer.config.sha256(), offer.task.sha256())
-    if accepted is None and before is not None and (before.accepted_config, before.accepted_task) == terms:
-        accepted = before.accepted_task
-    consent(offer.task, offer.config_toml, accepted)
+    def __init__(self, home: "NodeHome", tell: "Working", accepted: bytes | None) -> None:
+        self._home, self._tell, self._accepted = home, tell, accepted
+        self._in_force: Terms | None = None
+
+    def now(self, offered: "Terms") -> None:
+        """Accept the terms in force."""
+        from node.consent import consent
+
+        if self._home.accepted(offered.config.sha256(), offered.task.sha256()) is None:
+            with self._tell.paused():
+                consent(offered, self._accepted, self._home.last_accepted())
+            self._accepted = None
+        elif self._accepted == offered.digest:
+            self._accepted = None
+        self._in_force = offered
+        self._tell("trying the task out on your data")
+
+    def ahead(self, settings: "NodeSettings", client: "FederationClient", ledger: "LedgerClient") -> None:
+        """Accept the terms that are announced, if there are any. Not to accept them yet is no error."""
+        from node.consent import consent
+        from node.enrolment import accept_ahead
+        from node.errors import TermsNotAccepted
+        from node.terms import fetch_announced
+
+        announced = fetch_announced(client, ledger)
+        if announced is None:
+            if self._accepted is not None:
+                raise TermsNotAccepted(self._accepted, f"0x{self._accepted.hex()} are no terms of this federation")
+            return
+        note(f"The federation's terms are about to change, from {when(announced.enactable_at)} on.")
+        try:
+            with self._tell.paused():
+                accept_ahead(self._home, settings, announced.terms, lambda it: consent(it, self._accepted, self._in_force))
+        except TermsNotAccepted as error:
+            if self._accepted is not None:
+                raise
+            note(f"Not accepted yet: {error}")
+        else:
+            note(f"Accepted: 0x{announced.terms.digest.hex()}")
+
+
+def _asking(reporter: "Reporter") -> "Agree":
+    def agree(offered: "Terms", before: "Terms | None") -> None:
+        from node.consent import consent
+
+        with reporter.paused():
+            consent(offered, None, before)
+
+    return agree
 
 
 def _show_keys(directory: Path, keys: Mapping[str, str], following: str) -> None:
@@ -260,5 +315,5 @@ def _hash(text: str) -> bytes:
     except ValueError:
         found = b""
     if len(found) != 32:
-        raise typer.BadParameter(f"{text!r} is not a SHA-256: 64 hexadecimal digits", param_hint="--accept-task")
+        raise typer.BadParameter(f"{text!r} is not a SHA-256: 64 hexadecimal digits", param_hint="--accept-terms")
     return found

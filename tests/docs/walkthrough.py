@@ -106,12 +106,12 @@ class Reader:
             self._known[row[0].lower()] = row[1]
 
     def _ends(self, command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end. Who has no terminal to accept a task's code at does so by the option that is named."""
+        """Run a command to its end. Who has no terminal to accept terms at does so by the option that is named."""
         end = subprocess.run(
             command, shell=True, cwd=self.directory, env=self._environment, capture_output=True, text=True, check=False
         )
-        named = re.search(r"again with (--accept-task [0-9a-f]+)", end.stderr)
-        return end if named is None or "--accept-task" in command else self._ends(f"{command} {named[1]}")
+        named = re.search(r"again with (--accept-terms [0-9a-f]+)", end.stderr)
+        return end if named is None or "--accept-terms" in command else self._ends(f"{command} {named[1]}")
 
     def _start(self, command: str) -> None:
         if command.startswith("fairshare ledger chain") and "--port" not in command:

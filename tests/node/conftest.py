@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,13 +12,16 @@ from learning.loading import load_task
 from learning.parameters import initial_parameters
 from learning.source import TaskSource
 from ledger.deployment import Deployment
+from ledger.governance import Governance
 from ledger.records import RoundState
 from ledger.wallet import Wallet
 from node.enrolment import enrol, home_at
 from node.home import NodeHome
 from node.outcome import RoundReport
 from node.runner import run
+from node.terms import Agree
 from node.training import Trainer
+from protocol.api import TermsView
 from protocol.client import FederationClient
 from protocol.config import parse_config
 from protocol.parameters import encode_parameters, model_hash
@@ -62,6 +66,12 @@ NODE_CONFIG = CONFIG.replace('task = "Digits"', 'task = "Parity"').replace("comm
 SOURCE = TaskSource.from_texts("Parity", {"parity.py": TASK})
 
 
+def accepted(home: NodeHome) -> Path:
+    """Where the one copy of accepted terms lies."""
+    (folder,) = (home.path / "terms").iterdir()
+    return folder
+
+
 class Lines:
     """A reporter that keeps what it is told."""
 
@@ -76,6 +86,9 @@ class Lines:
 
     def on_step(self, step: int, steps: int, loss: float) -> None:
         pass
+
+    def paused(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def __contains__(self, part: str) -> bool:
         return any(part in line for line in self.said)
@@ -134,6 +147,29 @@ class World:
     def advance_window(self) -> None:
         self.federation.chain.advance(self.federation.config.rounds.window_seconds)
 
+    def announce(self, config: str) -> None:
+        """Have the admin announce a changed config, which the aggregator serves from then on."""
+        chain, parsed = self.federation.client, parse_config(config)
+        terms = Governance(chain).in_force()._replace(config_hash=parsed.sha256())
+        self.federation.send("operator", chain.announce(terms))
+        self.service.later.append(config)
+        self.service.announced = TermsView(
+            config_hash=terms.config_hash,
+            task_hash=terms.task_hash,
+            aggregator=terms.aggregator,
+            scorers=list(terms.scorers),
+            enactable_at=chain.announced()[1],
+        )
+
+    def enact(self, config: str) -> None:
+        """Have it announced, and enacted after the delay."""
+        self.announce(config)
+        pending = Governance(self.federation.client).announcement()
+        assert pending is not None
+        self.federation.chain.advance_to(pending.enactable_at)
+        self.federation.send("operator", self.federation.client.enact(pending.terms))
+        self.service.announced = None
+
     def direct(self, _seconds: float = 0) -> None:
         """Take the federation one step on, as an aggregator would, if the members did what the round waits for."""
         chain, service = self.federation.client, self.service
@@ -160,9 +196,11 @@ class World:
         train: Trainer | None = None,
         pause: Callable[[float], None] | None = None,
         lines: Lines | None = None,
+        agree: Agree | None = None,
     ) -> tuple[RoundReport, ...]:
         """Run a node in this thread; whenever it waits, the federation goes on."""
-        return run(home.path, PASSPHRASE, lines or Lines(), train=train, rounds=rounds, pause=pause or self.direct)
+        told = lines or Lines()
+        return run(home.path, PASSPHRASE, told, train=train, rounds=rounds, agree=agree, pause=pause or self.direct)
 
 
 @pytest.fixture(scope="session")

@@ -26,10 +26,12 @@ from protocol.api import (
     RoundView,
     ScoresView,
     TaskView,
+    TermsView,
     UploadView,
 )
 from protocol.catalogue import VOIDS
 from protocol.client import SALT_HEADER
+from protocol.config import parse_config
 from protocol.evidence import Kind, Leaf
 from protocol.typed_data import Receipt
 from tests.support.chain import LocalFederation, account
@@ -60,6 +62,8 @@ class Service:
     on_request: dict[str, Callable[[], object]] = field(default_factory=dict)
     on_answer: dict[str, Callable[[], object]] = field(default_factory=dict)
     signer: str = "aggregator"
+    later: list[str] = field(default_factory=list)  # texts of configs that are announced, or were enacted
+    announced: TermsView | None = None
 
     def __post_init__(self) -> None:
         self.port = 0
@@ -112,16 +116,18 @@ class Service:
             pool=chain.pool(),
             config_hash=chain.config_hash(),
             task_hash=chain.task_hash(),
+            announced=self.announced,
             last_round=chain.last_round(),
             latest_final=chain.latest_final(),
             node_count=chain.node_count(),
             block=chain.block().number,
         )
 
-    def _config(self) -> Resource:
-        return ConfigView(toml=self.config_toml)
+    def _config(self, name: str = "") -> Resource:
+        known = {parse_config(toml).sha256(): toml for toml in (self.config_toml, *self.later)}
+        return ConfigView(toml=known[bytes.fromhex(name) or self.federation.client.config_hash()])
 
-    def _task(self) -> Resource:
+    def _task(self, name: str = "") -> Resource:
         return TaskView(entry=self.task.entry, files=self.task.texts())
 
     def _round(self, text: str) -> Resource:
@@ -235,7 +241,9 @@ _ROUTES: dict[tuple[str, str], Callable[..., Resource | bytes]] = {
     ("GET", "/healthz"): Service._health,
     ("GET", "/v1/federation"): Service._federation,
     ("GET", "/v1/federation/config"): Service._config,
+    ("GET", r"/v1/federation/config\?hash=0x([0-9a-f]{64})"): Service._config,
     ("GET", "/v1/federation/task"): Service._task,
+    ("GET", r"/v1/federation/task\?hash=0x([0-9a-f]{64})"): Service._task,
     ("GET", r"/v1/rounds/(\d+)"): Service._round,
     ("GET", r"/v1/rounds/(\d+)/scores"): Service._scores,
     ("GET", r"/v1/rounds/(\d+)/updates/(\d+)"): Service._upload,

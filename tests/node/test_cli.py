@@ -10,9 +10,13 @@ from typer.testing import CliRunner
 from ledger.wallet import Wallet
 from node.cli import app
 from node.home import NodeHome
-from tests.node.conftest import SOURCE, World
+from protocol.config import parse_config
+from protocol.terms import terms_hash
+from tests.node.conftest import NODE_CONFIG, SOURCE, World
 from tests.node.process import COMMAND, ROOT, environment
 from tests.support.chain import PASSPHRASE, account
+
+DIGEST = terms_hash(parse_config(NODE_CONFIG).sha256(), SOURCE.sha256())
 
 RUNNER = CliRunner()
 
@@ -59,8 +63,8 @@ def test_from_an_empty_directory_to_claimed_tokens(world: World, tmp_path: Path)
     offered += ["--rpc-url", world.federation.chain.url, "--payout", account("stranger").address.lower()]
     code, _, err = give(*offered)
     assert code == 55
-    assert f"--accept-task {SOURCE.sha256().hex()}" in err
-    ready = give_json(*offered, "--accept-task", SOURCE.sha256().hex())
+    assert f"--accept-terms {DIGEST.hex()}" in err
+    ready = give_json(*offered, "--accept-terms", DIGEST.hex())
     assert (ready["ready"], ready["payout"], ready["data"]) == (True, account("stranger").address, "16")
     assert give_json("init", directory) == ready  # nothing is asked again
 
@@ -105,7 +109,7 @@ def test_a_name_that_would_steer_the_terminal_is_shown_and_obeyed_by_nothing(wor
     invitation = tmp_path / "invitation.json"
     invitation.write_text(world.federation.invite("owner 0").model_dump_json())
     offered: list[str | Path] = ["--federation", world.service.url, "--invitation", invitation, "--data", "16"]
-    offered += ["--rpc-url", world.federation.chain.url, "--accept-task", SOURCE.sha256().hex()]
+    offered += ["--rpc-url", world.federation.chain.url, "--accept-terms", DIGEST.hex()]
     for arguments in (["init", directory], ["init", directory, *offered], ["join", directory], ["run", tmp_path / HOSTILE]):
         _, out, err = give(*arguments)
         shown = out + err
@@ -121,7 +125,7 @@ def test_wrong_input_ends_with_a_sentence_and_its_code(world: World, tmp_path: P
     cases = [
         (("run", tmp_path / "nothing"), 14, "finish it with `fairshare node init"),
         (("status", home.path), 18, "has not joined the federation: run `fairshare node join"),
-        (("init", home.path, "--accept-task", "12"), 2, "64 hexadecimal digits"),
+        (("init", home.path, "--accept-terms", "12"), 2, "64 hexadecimal digits"),
         (("init", home.path, "--invitation", tmp_path / "none.json"), 11, "none.json"),
         (("init", home.path, "--payout", "0x12"), 10, "is not an address"),
         (("join", home.path, "--stake", "0.1"), 35, "StakeTooLow"),

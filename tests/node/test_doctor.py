@@ -14,7 +14,7 @@ from node.doctor import Finding, State, examine
 from node.home import NodeHome
 from protocol.api import Health
 from protocol.typed_data import Update
-from tests.node.conftest import World
+from tests.node.conftest import NODE_CONFIG, World, accepted
 from tests.support.chain import COIN, PASSPHRASE, account
 
 NAMES = [check.name for check in CHECKS]
@@ -132,9 +132,14 @@ def _another_federation(world: World, home: NodeHome) -> None:
         ("membership", _sign_twice, "a proof of its fault took it", "ask the operator for a new invitation"),
         ("membership", _rotate, "the registry has the signing key", "signing.json"),
         ("balance", _spend, "and should have", "fairshare ledger fund"),
-        ("config", _settings(accepted_config=b"\x01" * 32), "accepted", "fairshare node init"),
-        ("config", _rewrite(lambda h: h.path / "federation.toml", "[federation\n"), "federation.toml", "fairshare node init"),
-        ("config", lambda w, h: (h.path / "task" / "parity.py").write_text("x = 1\n"), "task", "fairshare node init"),
+        ("config", lambda w, h: w.enact(NODE_CONFIG.replace("epochs = 1", "epochs = 2")), "not accepted", "fairshare node init"),
+        (
+            "config",
+            _rewrite(lambda h: accepted(h) / "federation.toml", "[federation\n"),
+            "federation.toml",
+            "fairshare node init",
+        ),
+        ("config", lambda w, h: (accepted(h) / "task" / "parity.py").write_text("x = 1\n"), "changed", "fairshare node init"),
         ("data", _settings(data="many"), "many", "node.toml"),
         ("data", _fewer_samples, "16 samples, the invitation allows 3", "node.toml"),
         (

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from ledger.wallet import Wallet
-from node.enrolment import FederationOffer, check_terms, enrol, home_at, make_keys
+from node.enrolment import enrol, home_at, make_keys
 from node.errors import (
     FederationMismatch,
     HomeIncomplete,
     HomeOfAnotherFederation,
     InvitationRejected,
-    TaskNotAccepted,
-    TermsChanged,
+    TermsNotAccepted,
 )
-from node.home import NodeHome
+from node.home import NodeHome, Terms
 from node.settings import NodeSettings
+from node.terms import accepted_terms, in_force
 from protocol.client import FederationClient
 from protocol.errors import ConfigError
 from protocol.invitation import InvitationFile, invitation_file
@@ -26,7 +26,7 @@ from tests.node.conftest import NODE_CONFIG, SOURCE, World
 from tests.support.chain import PASSPHRASE, account
 
 
-def accept(_offer: FederationOffer) -> None:
+def accept(_offer: Terms) -> None:
     pass
 
 
@@ -41,7 +41,7 @@ def finish(
     world: World,
     home: NodeHome,
     invitation: InvitationFile,
-    consent: Callable[[FederationOffer], None] = accept,
+    consent: Callable[[Terms], None] = accept,
     data: str | None = "16",
     payout: str | None = None,
 ) -> NodeSettings:
@@ -59,10 +59,9 @@ def finish(
 
 
 def test_what_was_accepted_is_what_the_ledger_has(world: World, tmp_path: Path) -> None:
-    home, asked = home_with_keys(tmp_path / "node"), list[FederationOffer]()
+    home, asked = home_with_keys(tmp_path / "node"), list[Terms]()
     settings = finish(world, home, world.federation.invite("owner 0"), asked.append)
     chain = world.federation.client
-    assert (settings.accepted_config, settings.accepted_task) == (chain.config_hash(), chain.task_hash())
     assert (settings.ledger, settings.chain_id, settings.payout) == (
         chain.domain.ledger,
         chain.domain.chain_id,
@@ -71,9 +70,8 @@ def test_what_was_accepted_is_what_the_ledger_has(world: World, tmp_path: Path) 
     (offer,) = asked
     assert (offer.task, offer.config_toml) == (SOURCE, NODE_CONFIG)
     assert home.settings() == settings
-    terms = home.terms(settings)
+    terms = accepted_terms(home, in_force(chain), "the federation")
     assert (terms.task, terms.config) == (SOURCE, world.federation.config)
-    check_terms(settings, chain)
 
 
 def test_repeated_it_keeps_what_is_not_given_again(world: World, tmp_path: Path) -> None:
@@ -85,11 +83,11 @@ def test_repeated_it_keeps_what_is_not_given_again(world: World, tmp_path: Path)
 
 
 def test_without_consent_nothing_is_kept(world: World, tmp_path: Path) -> None:
-    def refuse(offer: FederationOffer) -> None:
-        raise TaskNotAccepted(offer.task.sha256(), "no")
+    def refuse(offer: Terms) -> None:
+        raise TermsNotAccepted(offer.digest, "no")
 
     home = home_with_keys(tmp_path / "node")
-    with pytest.raises(TaskNotAccepted):
+    with pytest.raises(TermsNotAccepted):
         finish(world, home, world.federation.invite("owner 0"), refuse)
     assert sorted(path.name for path in home.path.iterdir()) == ["keys"]
     with pytest.raises(HomeIncomplete, match="fairshare node init"):
@@ -158,12 +156,6 @@ def test_a_directory_is_of_one_federation(world: World, tmp_path: Path) -> None:
     home.write_settings(settings.model_copy(update={"ledger": account("stranger").address}))
     with pytest.raises(HomeOfAnotherFederation, match="a directory of its own"):
         finish(world, home, invitation)
-
-
-def test_terms_that_changed_on_chain(world: World, tmp_path: Path) -> None:
-    settings = finish(world, home_with_keys(tmp_path / "node"), world.federation.invite("owner 0"))
-    with pytest.raises(TermsChanged, match="federation's task is now"):
-        check_terms(settings.model_copy(update={"accepted_task": bytes(32)}), world.federation.client)
 
 
 def test_keys_are_made_once(tmp_path: Path) -> None:

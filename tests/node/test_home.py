@@ -1,5 +1,6 @@
 """The directory's files: node.toml and its overrides, durable writing, the accepted terms."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from learning.source import TaskSource
 from node.errors import HomeIncomplete, TermsChanged
-from node.home import NodeHome
+from node.home import NodeHome, Terms
 from node.settings import NodeSettings
 from protocol.config import parse_config
 from protocol.errors import FormatError
@@ -21,19 +22,14 @@ SETTINGS = NodeSettings(
     ledger="0x5FbDB2315678afecb367f032d93F642f64180aa3",
     payout="0x5FbDB2315678afecb367f032d93F642f64180aa3",
     data="3/8",
-    task_entry="Parity",
-    accepted_config=parse_config(NODE_CONFIG).sha256(),
-    accepted_task=SOURCE.sha256(),
 )
 
 
 @settings(deadline=None)  # it writes files
-@given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 2**64), st.binary(min_size=32, max_size=32))
-def test_settings_read_as_they_were_written(
-    tmp_path_factory: pytest.TempPathFactory, text: str, number: int, digest: bytes
-) -> None:
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 2**64))
+def test_settings_read_as_they_were_written(tmp_path_factory: pytest.TempPathFactory, text: str, number: int) -> None:
     path = tmp_path_factory.mktemp("settings") / "node.toml"
-    wanted = SETTINGS.model_copy(update={"data": text, "chain_id": number, "accepted_task": digest})
+    wanted = SETTINGS.model_copy(update={"data": text, "chain_id": number})
     path.write_bytes(wanted.text().encode())
     assert NodeSettings.read(path) == wanted
 
@@ -59,7 +55,6 @@ def test_the_environment_wins_over_the_file_and_is_not_written_into_it(tmp_path:
         (SETTINGS.text() + "colour = 'red'\n", "colour"),
         (SETTINGS.text().replace("chain_id = 31337", 'chain_id = "many"'), "chain_id"),
         (SETTINGS.text().replace("ledger =", "# ledger ="), "ledger"),
-        (SETTINGS.text().replace('accepted_task = "0x', 'accepted_task = "0x00'), "accepted_task"),
     ],
 )
 def test_settings_that_are_none_name_the_field(tmp_path: Path, text: str, named: str) -> None:
@@ -68,20 +63,50 @@ def test_settings_that_are_none_name_the_field(tmp_path: Path, text: str, named:
         NodeHome(tmp_path).settings()
 
 
-def test_the_accepted_terms_come_back_and_a_change_is_found(tmp_path: Path) -> None:
+TERMS = Terms(NODE_CONFIG, parse_config(NODE_CONFIG), SOURCE)
+PAIR = (TERMS.config.sha256(), SOURCE.sha256())
+
+
+def test_accepted_terms_come_back_and_a_change_is_found(tmp_path: Path) -> None:
     home = NodeHome(tmp_path)
-    with pytest.raises(HomeIncomplete, match=r"federation\.toml"):
-        home.terms(SETTINGS)
-    home.keep_terms(NODE_CONFIG, SOURCE)
-    assert home.terms(SETTINGS).task == SOURCE
-    assert home.terms(SETTINGS).config == parse_config(NODE_CONFIG)
-    (tmp_path / "federation.toml").write_text(NODE_CONFIG.replace("epochs = 1", "epochs = 2"))
-    with pytest.raises(TermsChanged, match="copy of the config"):
-        home.terms(SETTINGS)
-    home.keep_terms(NODE_CONFIG, SOURCE)
-    (tmp_path / "task" / "more.py").write_text("")
-    with pytest.raises(Exception, match=r"__init__\.py|copy of the task"):
-        home.terms(SETTINGS)
+    with pytest.raises(HomeIncomplete, match="accepted terms"):
+        home.rounds()
+    assert (home.accepted(*PAIR), home.last_accepted()) == (None, None)
+    home.keep_terms(TERMS)
+    assert home.accepted(*PAIR) == home.last_accepted() == TERMS
+    assert home.rounds() == TERMS.config.rounds
+    folder = tmp_path / "terms" / TERMS.digest.hex()
+    assert {path.name for path in folder.iterdir()} == {"federation.toml", "entry", "task"}
+    for name, text in (
+        ("federation.toml", NODE_CONFIG.replace("epochs = 1", "epochs = 2")),
+        ("entry", "Other"),
+        ("task/parity.py", "raise SystemExit"),
+    ):
+        before = (folder / name).read_text()
+        (folder / name).write_text(text)
+        with pytest.raises(TermsChanged, match=f"{TERMS.digest.hex()} was changed"):
+            home.accepted(*PAIR)
+        (folder / name).write_text(before)
+    assert home.accepted(*PAIR) == TERMS
+
+
+def test_earlier_terms_stay_accepted(tmp_path: Path) -> None:
+    home, text = NodeHome(tmp_path), NODE_CONFIG.replace("epochs = 1", "epochs = 2")
+    later = Terms(text, parse_config(text), SOURCE)
+    home.keep_terms(TERMS)
+    home.keep_terms(later)
+    assert home.accepted(*PAIR) == TERMS
+    assert home.accepted(later.config.sha256(), SOURCE.sha256()) == home.last_accepted() == later
+
+
+def test_terms_whose_writing_was_cut_off_are_not_accepted(tmp_path: Path) -> None:
+    home = NodeHome(tmp_path)
+    home.keep_terms(TERMS)
+    folder = tmp_path / "terms" / TERMS.digest.hex()
+    folder.rename(folder.with_suffix(".new"))
+    assert (home.accepted(*PAIR), home.last_accepted()) == (None, None)
+    home.keep_terms(TERMS)
+    assert home.accepted(*PAIR) == TERMS
 
 
 def test_a_package_with_windows_line_ends_keeps_its_hash(tmp_path: Path) -> None:
@@ -89,7 +114,5 @@ def test_a_package_with_windows_line_ends_keeps_its_hash(tmp_path: Path) -> None
         "T", (("__init__.py", b"from .inner.a import T\r\n"), ("inner/__init__.py", b""), ("inner/a.py", b"T = 1\r\n"))
     )
     home = NodeHome(tmp_path)
-    home.keep_terms(NODE_CONFIG, SOURCE)
-    home.keep_terms(NODE_CONFIG, source)  # in place of the other one
-    settings = SETTINGS.model_copy(update={"task_entry": "T", "accepted_task": source.sha256()})
-    assert home.terms(settings).task == source
+    home.keep_terms(replace(TERMS, task=source))
+    assert home.accepted(PAIR[0], source.sha256()) == replace(TERMS, task=source)

@@ -3,9 +3,9 @@
 import pytest
 
 from ledger.errors import Reverted, TransactionRefused, WrongPassphrase
-from node.errors import InvitationRejected, NotJoined, TermsChanged
+from node.errors import InvitationRejected, NotJoined, TermsNotAccepted
 from node.membership import join, own_node
-from tests.node.conftest import World
+from tests.node.conftest import NODE_CONFIG, World
 from tests.support.chain import COIN, PASSPHRASE, account
 
 
@@ -56,8 +56,8 @@ def test_an_invitation_that_ran_out_since_init(world: World) -> None:
         join(home, home.settings(), world.federation.client, lambda: PASSPHRASE)
 
 
-def test_nobody_joins_terms_that_changed(world: World) -> None:
+def test_nobody_joins_under_terms_that_were_not_accepted(world: World) -> None:
     home = world.enrolled(0)
-    settings = home.settings().model_copy(update={"accepted_config": bytes(32)})
-    with pytest.raises(TermsChanged):
-        join(home, settings, world.federation.client, lambda: PASSPHRASE)
+    world.enact(NODE_CONFIG.replace("epochs = 1", "epochs = 2"))
+    with pytest.raises(TermsNotAccepted, match=f"fairshare node init {home.path}"):
+        join(home, home.settings(), world.federation.client, lambda: PASSPHRASE)

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from learning.source import TaskSource
 from ledger.wallet import Wallet
 from node.enrolment import home_at
-from node.home import NodeHome
+from node.home import NodeHome, Terms
 from node.leaving import Step, leave
 from node.membership import join
 from node.settings import NodeSettings
@@ -24,13 +25,14 @@ from tests.node.process import COMMAND, ROOT, environment
 from tests.support.chain import COIN, CONFIG, PASSPHRASE, TestFederation, account, founding
 
 OWNER = account("owner 0").address
+SOURCE = TaskSource.from_texts("T", {"t.py": "class T: ..."})
 
 
 @pytest.fixture(scope="module")
 def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestFederation[Anvil]]:
     """A federation on anvil; the tests share it, and find anvil mining by itself."""
     chain, config = Anvil(tmp_path_factory.mktemp("outbox") / "anvil"), parse_config(CONFIG)
-    yield TestFederation.deployed(chain, config, founding(config))
+    yield TestFederation.deployed(chain, config, founding(config, SOURCE.sha256()))
     chain.stop()
 
 
@@ -41,6 +43,7 @@ def home(federation: TestFederation[Anvil], tmp_path_factory: pytest.TempPathFac
     for path, name in ((home.owner_key, "owner 0"), (home.signing_key, "signer 0")):
         Wallet.create(path, PASSPHRASE, bytes(account(name).key), scrypt_n=2)
     home.keep_invitation(federation.invite("owner 0"))
+    home.keep_terms(Terms(CONFIG, federation.config, SOURCE))
     home.write_settings(
         NodeSettings(
             federation_url="http://127.0.0.1:1",
@@ -48,9 +51,6 @@ def home(federation: TestFederation[Anvil], tmp_path_factory: pytest.TempPathFac
             chain_id=client.domain.chain_id,
             ledger=client.ledger_address,
             payout=OWNER,
-            task_entry="Digits",
-            accepted_config=client.config_hash(),
-            accepted_task=client.task_hash(),
         )
     )
     return home
@@ -126,5 +126,6 @@ def test_leave_and_a_second_leave_later(federation: TestFederation[Anvil], home:
     assert (step(), step()) == (Step.WITHDRAWN, Step.GONE)
     # What was done long ago is not taken for what is due now.
     home.keep_invitation(federation.invite("owner 0"))
+    home.keep_terms(Terms(CONFIG, federation.config, SOURCE))
     assert join(home, settings, client, lambda: PASSPHRASE).tx_hash is not None
     assert (step(), step()) == (Step.LEFT, Step.WAITING)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from ledger.bonds import Bonds
 from ledger.deployment import Deployment
+from ledger.governance import Governance
 from ledger.records import RoundState
 from ledger.wallet import Wallet
 from node.cli import app
@@ -239,10 +240,10 @@ def test_a_node_that_sent_nothing_is_in_no_tree(paid: Paid) -> None:
     assert [step.step for step in check(case) if not step.holds] == []
 
 
-def test_another_config_than_the_accepted_one_is_found(paid: Paid) -> None:
+def test_another_config_than_the_rounds_own_is_found(paid: Paid) -> None:
     case = paid.case(0)
-    other = case.settings.model_copy(update={"accepted_config": b"\x01" * 32})
-    assert [step.step for step in check(replace(case, settings=other)) if not step.holds] == ["terms"]
+    other = case.terms._replace(config_hash=b"\x01" * 32)
+    assert [step.step for step in check(replace(case, terms=other)) if not step.holds] == ["terms"]
     pay = case.config.pay.model_copy(update={"z": 1000})
     failing = [step for step in check(replace(case, config=case.config.model_copy(update={"pay": pay}))) if not step.holds]
     assert [step.step for step in failing] == ["bases"]
@@ -278,3 +279,20 @@ def test_a_receipt_for_another_leaf_than_the_round_holds_costs_the_aggregator_it
 def test_the_command_says_that_nothing_is_provable_of_an_honest_round(paid: Paid) -> None:
     told = CliRunner().invoke(app, ["prove", str(paid.homes[1].path), "1"], env={"FAIRSHARE_PASSPHRASE": PASSPHRASE})
     assert (told.exit_code, "nothing is provable of round 1" in told.stderr) == (19, True)
+
+
+def test_a_round_is_checked_by_the_terms_that_it_opened_with(paid: Paid) -> None:
+    stage = paid.service.stage
+    now = Governance(stage.ledger).in_force()
+    later = now._replace(config_hash=b"\x11" * 32)
+    stage.federation.send("operator", stage.ledger.announce(later))
+    stage.chain.advance_to(stage.ledger.announced()[1])
+    stage.federation.send("stranger", stage.ledger.enact(later))
+    case = paid.case(0)
+    assert (case.terms.config_hash, case.is_accepted) == (now.config_hash, True)
+    assert all(step.holds for step in check(case))
+    # Who never accepted them has them from the aggregator, by their hashes.
+    shutil.rmtree(paid.homes[2].path / "terms")
+    (first, *others) = check(paid.case(2))
+    assert (first.holds, "were not accepted here" in first.found) == (True, True)
+    assert all(step.holds for step in others)

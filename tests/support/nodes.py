@@ -19,9 +19,6 @@ def finished_home(directory: Path, url: str, passphrase: str) -> NodeHome:
             chain_id=31337,
             ledger="0x5FbDB2315678afecb367f032d93F642f64180aa3",
             payout=Wallet.open(home.owner_key).address,
-            task_entry="Digits",
-            accepted_config=bytes(32),
-            accepted_task=bytes(32),
         )
     )
     return home
