@@ -164,9 +164,16 @@ class World:
     def enact(self, config: str) -> None:
         """Have it announced, and enacted after the delay."""
         self.announce(config)
+        self.wait()
+        self.enact_announced()
+
+    def wait(self) -> None:
+        """Until what is announced can be enacted."""
+        self.federation.chain.advance_to(self.federation.client.announced()[1])
+
+    def enact_announced(self) -> None:
         pending = Governance(self.federation.client).announcement()
         assert pending is not None
-        self.federation.chain.advance_to(pending.enactable_at)
         self.federation.send("operator", self.federation.client.enact(pending.terms))
         self.service.announced = None
 

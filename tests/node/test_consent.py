@@ -31,7 +31,7 @@ def test_typing_the_beginning_of_the_hash_accepts(capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize("typed", ["", "y", "yes", "0" * 8])
 def test_typing_anything_else_does_not(typed: str) -> None:
-    with pytest.raises(TermsNotAccepted, match="was not accepted"):
+    with pytest.raises(TermsNotAccepted, match="were not accepted"):
         consent(SOURCE, None, ask=lambda prompt: typed)
 
 
@@ -64,14 +64,14 @@ def test_code_cannot_hide_behind_what_a_terminal_obeys(capsys: pytest.CaptureFix
 
 def test_of_changed_terms_only_what_changed_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     text = CONFIG.replace("epochs = 1", "epochs = 9").replace('learning_rate = "0.05"', 'learning_rate = "0.050"')
-    task = TaskSource.from_texts("T", {"task.py": TASK.texts()["task.py"] + "# more\n", "new.py": "\x1b[2J = 1\n"})
+    task = TaskSource.from_texts("T", {"task.py": TASK.texts()["task.py"] + "# more\n# \x1b[2J = 1\n"})
     offered = Terms(text, parse_config(text), task)
     consent(offered, None, SOURCE, ask=lambda prompt: offered.digest.hex()[:8])
     shown = capsys.readouterr().err
     assert "recipe.epochs: 1 -> 9" in shown
     assert "learning_rate" not in shown
     assert "+# more" in shown
-    assert "+\\x1b[2J = 1" in shown
+    assert "+# \\x1b[2J = 1" in shown
     assert "name = 'harmless" in shown, "the lines around a change"
     assert 'name = "test federation"' not in shown
     consent(Terms("# hello\n" + CONFIG, SOURCE.config, TASK), None, SOURCE, ask=lambda prompt: HASH.hex()[:8])

@@ -1,5 +1,7 @@
 """Terms that change while a node takes part: it trains only under those that were accepted, by a person or by their hash."""
 
+import shlex
+
 import pytest
 
 from node.enrolment import accept_ahead
@@ -39,7 +41,7 @@ def test_the_command_that_is_named_accepts_and_the_node_goes_on(world: World) ->
     code, _, err = give("run", home.path, "--rounds", "1")
     assert (code, f"the federation has the terms 0x{DIGEST.hex()}" in err) == (55, True)
     code, _, err = give("init", home.path)
-    assert (code, "recipe.epochs: 1 -> 2" in err, "class Parity" in err) == (55, True, False)
+    assert (code, "recipe.epochs: 1 -> 2" in err, "torch.nn.Linear" in err) == (55, True, False)
     code, _, err = give("init", home.path, "--accept-terms", "00" * 32)
     assert (code, "was accepted, but the federation's terms are" in err) == (55, True)
     assert give_json("init", home.path, "--accept-terms", DIGEST.hex())["ready"]
@@ -85,9 +87,9 @@ def test_who_declines_at_the_terminal_sends_nothing(world: World) -> None:
 def test_a_round_that_opened_with_accepted_terms_is_finished_though_others_are_in_force(world: World) -> None:
     home = world.node(0)
     world.announce(LATER)
-    world.federation.chain.advance_to(world.federation.client.announced()[1])
+    world.wait()
     world.open_round()
-    world.enact(LATER)
+    world.enact_announced()
     (report,) = world.run(home)
     assert (report.round, report.verdict) == (1, "accept")
 
@@ -96,13 +98,13 @@ def test_announced_terms_are_told_and_accepted_ahead_so_that_no_round_is_missed(
     home, lines = world.node(0), Lines()
     world.announce(LATER)
     world.run(home, lines=lines)
-    assert f"fairshare node init {home.path} --accept-terms {DIGEST.hex()}" in lines
+    assert f"fairshare node init {shlex.quote(str(home.path))} --accept-terms {DIGEST.hex()}" in lines
     code, _, err = give("init", home.path)
     assert (code, "about to change" in err, "recipe.epochs: 1 -> 2" in err, "Not accepted yet" in err) == (0, True, True, True)
     assert give_json("init", home.path, "--accept-terms", DIGEST.hex())["ready"]
     again = Lines()
-    world.advance_window()
-    world.enact(LATER)
+    world.wait()
+    world.enact_announced()
     (report,) = world.run(home, lines=again)
     assert report.verdict == "accept"
     assert "new terms" not in again

@@ -13,16 +13,19 @@ from aggregator.errors import NotAppointed, TermsMissing
 from aggregator.founding import Wishes, found
 from aggregator.scorer.verify import verify
 from aggregator.service.phases import Phase
+from aggregator.service.worker import Evaluated
 from ledger.governance import Governance
 from ledger.records import RoundState, Terms
 from ledger.sender import Sender
 from protocol.config import parse_config
 from protocol.evidence import Input, Kind
+from protocol.shares import pack_scores
 from protocol.terms import TermsFile
 from tests.aggregator.service.support import Service, Stage, make_update, problem
 from tests.aggregator.service.test_server import running, until
 from tests.support.chain import CONFIG, PASSPHRASE, account
 
+EVIDENCE = b"\x03" * 32
 Z = ('\nz = "0"', '\nz = "0.001"')
 
 
@@ -57,7 +60,7 @@ def test_a_service_that_is_killed_in_between_goes_on_under_the_new_terms_and_old
     ledger, old = stage.ledger, stage.ledger.config_hash()
 
     def play(number: int) -> None:
-        until(lambda: ledger.last_round() == number and service.client.rounds()[0].round == number)
+        until(lambda: number in {view.round for view in service.client.rounds()})
         sent = [make_update(ledger.domain, service.client.round(number), node) for node in (0, 1)]
         for one in sent:
             service.client.commit(one.update, one.signature)
@@ -81,11 +84,12 @@ def test_a_service_that_is_killed_in_between_goes_on_under_the_new_terms_and_old
         assert service.client.federation().config_hash == prepared.config_hash
         play(3)  # the second ran out of time
         assert ledger.round(2).state is RoundState.VOID
-        for number, config_hash, z in ((1, old, 0), (3, prepared.config_hash, 1)):
+        for number, config_hash, z, quick in ((1, old, 0, None), (3, prepared.config_hash, 1, 1)):
             evidence = service.client.evidence(number)
             assert evidence.by_kind[Kind.INPUT][Input.CONFIG].get("hash") == config_hash
             assert evidence.header.z_thousandths == z
-            assert verify(ledger, stage.home.blobs(), number).claim.evidence_root == ledger.round(number).evidence_root
+            verified = verify(ledger, stage.home.blobs(), number, quick=quick)
+            assert verified.claim.evidence_root == ledger.round(number).evidence_root
             assert parse_config(service.client.config(config_hash).toml).pay.z == z
 
 
@@ -135,8 +139,11 @@ def test_a_round_under_way_goes_on_with_the_config_that_it_opened_with(served: S
     served.turn(2)
     assert len(sent[0].body) > 1000
     served.reveal(*sent)
-    served.turn(4)
-    assert served.phase(1) is Phase.PROPOSED
+    served.turn()
+    assert served.phase(1) is Phase.EVALUATING
+    served.context.blobs.put(EVIDENCE, b"the next round only needs it to be here")
+    stage.federation.propose(1, (10_000_000,), EVIDENCE, stage.ledger.round(0).model_hash)
+    served.turn()
     assert served.client.config().toml == stage.home.federation_file.read_text()
     assert served.client.config(stage.federation.config.sha256()).toml == CONFIG
     assert problem(lambda: served.client.config(b"\x07" * 32)) == (404, "unknown-terms")
@@ -238,8 +245,10 @@ def test_a_round_bound_before_another_aggregator_was_appointed_is_left_to_it(ser
     assert served.phase(1) is Phase.VOID
 
 
-def test_without_its_own_scorer_a_round_waits_for_the_others(served: Service) -> None:
-    stage = served.stage
+def test_without_its_own_scorer_a_round_waits_for_the_others(served: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage, packed = served.stage, pack_scores((10_000_000,))
+    outcome = Evaluated(EVIDENCE, stage.ledger.round(0).model_hash, packed, accuracy=0.5, base_accuracy=0.5, samples=1)
+    monkeypatch.setattr(served.coordinator._steps.worker, "evaluate", lambda order: outcome)
     wanted = announce(stage, scorers=(account("stranger").address,))
     wait(stage)
     enact(stage, wanted)
@@ -247,11 +256,7 @@ def test_without_its_own_scorer_a_round_waits_for_the_others(served: Service) ->
     served.play()
     served.turn()
     assert served.phase(1) is Phase.ATTESTING
-    claim = served.client.attestations(1)
-    record = served.context.store.round(1)
-    assert record is not None
-    assert record.scores is not None
-    attested = stage.federation.attestation(1, claim.evidence_root, record.model_hash or b"", record.scores)
+    attested = stage.federation.attestation(1, EVIDENCE, outcome.model_hash, packed)
     served.client.attest(1, attested.sign(stage.ledger.domain, account("stranger")))
     served.turn(2)
     assert served.phase(1) is Phase.PROPOSED
