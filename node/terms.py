@@ -52,10 +52,11 @@ def fetch_terms(client: FederationClient, ledger: LedgerClient, pair: Pair | Non
 
     Raises `FederationMismatch`, `ConfigError`, `TaskSourceError`, and what client and ledger raise.
     """
-    view, domain = client.federation(), ledger.domain
-    if (view.chain_id, view.ledger) != (domain.chain_id, domain.ledger):
-        served, expected = f"{view.ledger} on chain {view.chain_id}", f"{domain.ledger} on chain {domain.chain_id}"
-        raise FederationMismatch(client.url, "ledger", served, expected)
+    if pair is None:
+        view, domain = client.federation(), ledger.domain
+        if (view.chain_id, view.ledger) != (domain.chain_id, domain.ledger):
+            served, expected = f"{view.ledger} on chain {view.chain_id}", f"{domain.ledger} on chain {domain.chain_id}"
+            raise FederationMismatch(client.url, "ledger", served, expected)
     expected_pair = in_force(ledger) if pair is None else pair
     config_toml = client.config(None if pair is None else pair.config_hash).toml
     config = parse_config(config_toml)
