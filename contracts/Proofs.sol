@@ -16,7 +16,7 @@ abstract contract Proofs is ICourt {
     IRoundLedger internal immutable _ledger;
     INodeRegistry internal immutable _registry;
 
-    /// @dev Nobody is punished twice for one round.
+    /// @dev Nobody is punished twice for one round, as a node or as an officer.
     mapping(bytes32 charge => bool) private _punished;
 
     constructor(address ledger_, address registry_) {
@@ -172,9 +172,10 @@ abstract contract Proofs is ICourt {
 
     // --------------------------------------------------------------------------------------------------- internal
 
-    /// @dev Notes a fault, once for a culprit and a round.
+    /// @dev Notes a fault, once for a culprit and a round. A node's is apart from an officer's: an aggregator that owns a node
+    /// could else pay that node's stake to be beyond reach as the aggregator.
     function _convict(Fault fault, uint64 round, address culprit) internal {
-        bytes32 charge = keccak256(abi.encode(round, culprit));
+        bytes32 charge = keccak256(abi.encode(round, culprit, fault == Fault.DoubleUpdate));
         if (_punished[charge]) revert AlreadyPunished(round, culprit);
         _punished[charge] = true;
         emit FaultProved(fault, round, culprit, msg.sender);

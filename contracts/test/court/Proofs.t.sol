@@ -175,6 +175,25 @@ contract UpdateProofsTest is CourtTest {
         court.proveBrokenReceipt(receipt, signature, 0, siblings, closeHash);
     }
 
+    /// @dev The price of the aggregator's own node does not buy it a round without proofs.
+    function test_brokenReceipt_ofAnAggregatorPunishedAsANode() public {
+        _joinAs(_aggregator(), vm.addr(_nodeKey(NODES)), _payout(NODES));
+        uint64 round = _openWithUpdates();
+        (TypedData.Receipt memory receipt, bytes memory signature) = _receipt(round, 1, keccak256("promised"));
+        TypedData.Update memory first = _update(round, uint32(NODES));
+        TypedData.Update memory second = _update(round, uint32(NODES));
+        second.samples = 11;
+        bytes memory a = _signUpdate(first);
+        bytes memory b = _signUpdate(second);
+        vm.prank(_aggregator());
+        court.proveDoubleUpdate(first, a, second, b);
+        vm.warp(vm.getBlockTimestamp() + COMMIT_TIME);
+        _closeOverUpdates(round);
+        court.proveBrokenReceipt(receipt, signature, updates[1], _siblings(1), closeHash);
+        vm.assertEq(registry.owed(_owner(1)), AGGREGATOR_BOND / 2);
+        _stateIs(round, IRoundLedger.State.Void);
+    }
+
     function test_brokenReceipt_ofAFinalRound() public {
         uint64 round = _openWithUpdates();
         (TypedData.Receipt memory receipt, bytes memory signature) = _receipt(round, 1, keccak256("promised"));
