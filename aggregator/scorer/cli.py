@@ -106,7 +106,8 @@ def verify(
 ) -> None:
     """Replay a round and say PASS, or FAIL with the first leaf that differs and both values. Runs the task's code.
 
-    Nothing but the chain is trusted. With --ledger no scorer directory is needed; evidence from a URL is given to scorers only.
+    Nothing but the chain is trusted. With --ledger no scorer directory is needed; a URL gives it to scorers only, whose
+    requests are signed for the mirrors of scorer.toml alone: anyone else could pass them on.
     Exit code 0: PASS. 61: FAIL. Others: it could not be told.
 
     Example: fairshare scorer verify 3 --from http://aggregator:8700 --home ./scorer

@@ -72,15 +72,21 @@ class Gathering:
 def gather(
     home: ScorerHome, settings: ScorerSettings, places: Sequence[str], blobs: Path, account: LocalAccount | None
 ) -> Iterator[Gathering]:
-    """Open the chain and every place, a URL or a directory, that evidence is had from."""
+    """Open the chain and every place, a URL or a directory, that evidence is had from.
+
+    Requests are signed for the mirrors of scorer.toml only: whoever gets a signed request can pass it on within its minute, and
+    has what the scorer may see.
+    """
     ledger = settings.open_ledger()
     signer = None if account is None else RequestSigner(ledger.domain, account)
+    known = {mirror.rstrip("/") for mirror in settings.mirrors}
     with ExitStack() as stack:
         mirrors: list[FederationClient] = []
         sources: list[Directory | MirrorSource] = []
         for place in places:
             if "://" in place:
-                mirrors.append(stack.enter_context(FederationClient(place, signer=signer)))
+                trusted = signer if place.rstrip("/") in known else None
+                mirrors.append(stack.enter_context(FederationClient(place, signer=trusted)))
                 sources.append(MirrorSource(mirrors[-1]))
             else:
                 sources.append(Directory(Path(place)))

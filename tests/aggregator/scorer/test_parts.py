@@ -17,6 +17,7 @@ from aggregator.evaluation.round import RoundInputs, evaluate_round
 from aggregator.mirror.claim import Claim
 from aggregator.scorer.errors import BodyWithheld, ReplayDifference, ScorerHomeMissing
 from aggregator.scorer.forwarding import Forwarding, HandedBody
+from aggregator.scorer.gathering import gather
 from aggregator.scorer.home import ScorerHome, ScorerSettings
 from aggregator.scorer.quick import verify_quickly
 from aggregator.scorer.records import Records
@@ -25,6 +26,7 @@ from protocol.errors import EvidenceError, FormatError, ServiceUnreachable
 from protocol.evidence import Evidence, Header, Kind
 from protocol.update import body_hash
 from tests.aggregator.scorer.test_replay import altered, follow, rebuilt
+from tests.support.chain import account
 from tests.support.rounds import DOMAIN, Sent, config, digits_round, filled, honest
 
 
@@ -168,6 +170,14 @@ def test_a_download_goes_on_in_the_next_process_and_gives_up_on_a_dead_source(tm
     assert again.asked[0] == 2
     with pytest.raises(BlobMissing):
         GatheredBlobs(tmp_path, []).get(b"m" * 32)
+
+
+def test_requests_are_signed_for_the_configured_mirrors_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ScorerSettings, "open_ledger", lambda _: SimpleNamespace(domain=DOMAIN))
+    settings = ScorerSettings(ledger=DOMAIN.ledger, rpc_url="http://x", chain_id=5, mirrors=("http://a",))
+    places = ["http://a/", "http://anybody", "http://a.anybody"]
+    with gather(ScorerHome(tmp_path), settings, places, tmp_path, account("scorer")) as gathering:
+        assert [mirror._signer is not None for mirror in gathering.mirrors] == [True, False, False]
 
 
 def test_what_a_directory_has_in_place_of_a_file_is_had_from_elsewhere(tmp_path: Path) -> None:
