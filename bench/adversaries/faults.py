@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.adversaries.ground import Ground
 from bench.adversaries.stage import wealth
 from bench.report import Goal, Row, row
-from ledger.records import Call
+from ledger.records import Call, RoundState
 from protocol.evidence import Header, Kind, Leaf, subtree_roots, update_leaf
 from protocol.shares import SCORE_TOTAL, score_basis
 from protocol.trees import EMPTY_LEAF, LIST_TREE_DEPTH, NODE_TREE_DEPTH, SumNode, sum_tree_opening, tree_proof, tree_root
@@ -33,17 +33,22 @@ class Charge:
 
 
 def rows(ground: Ground, directory: Path) -> Iterator[Row]:
-    """Two rows a fault."""
+    """Two rows a fault, and for the aggregator's whether nobody is paid for that round."""
     for name, commit in FAULTS.items():
         with ground.copied(directory / name) as federation:
             charge = commit(_Case(federation))
             before = [wealth(federation.client, *people) for people in ((charge.culprit,), (charge.culprit, charge.awarded))]
             federation.send("stranger", charge.proof)
             after = [wealth(federation.client, *people) for people in ((charge.culprit,), (charge.culprit, charge.awarded))]
+            state = federation.client.round(1).state
         alone, together = ((two - one).coin / COIN for one, two in zip(before, after, strict=True))
         lost = -charge.deposit / COIN
         yield row(f"fault: {name}, proved by anyone", "gain in stake", alone, "coin", Goal(at_most=lost))
         yield row(f"fault: {name}, self-accusation with an accomplice", "gain in stake", together, "coin", Goal(at_most=lost / 2))
+        if charge.culprit == "aggregator":
+            yield row(
+                f"fault: {name}, proved by anyone", "round is Void", float(state is RoundState.VOID), "yes = 1", Goal(at_least=1)
+            )
 
 
 class _Case:

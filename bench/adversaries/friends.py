@@ -1,7 +1,7 @@
 """The aggregator gives its evaluation data to a friend, end to end: trained, committed, replayed, attested, settled, claimed.
 
-Nothing of it can be seen or proved, so the pay rule has to bear it. In the same rounds one node is so far out that the gate
-rejects it: a verdict costs the round's reward and never stake.
+Nothing of it can be seen or proved, so the pay rule has to bear it. Beside it, a node whose update the gate rejects: a verdict
+costs the round's reward and never stake.
 """
 
 from collections.abc import Iterator
@@ -26,17 +26,23 @@ _TIMES = 100
 
 
 def rows(directory: Path) -> Iterator[Row]:
-    """What friend and rejected node gain by the rule alone and with the gate, against an honest round of the same data."""
+    """What friend and rejected node gain by the rule alone and with the gate, against honest rounds of the same data."""
     for config, words in ((CONFIG, "rule alone"), (federation_text("bench", "Digits"), "with the gate")):
-        usual = prepared(directory / f"honest {words}", 4, honestly(digits(4)), config)
-        cheated = prepared(directory / words, 4, honestly(_with_the_shard(), send=_too_long), config)
-        for node, case, bound in (
-            (FRIEND, f"lying aggregator gives its evaluation shard to a friend, first round end to end ({words})", 50.0),
-            (REJECTED, f"amplified x{_TIMES}, first round end to end ({words})", 0.0),
+        declared = [len(part) for part in digits(4)]
+        plays = {
+            "honest": honestly(digits(4)),
+            "friend": honestly(_with_the_shard(), declared=declared),
+            "rejected": honestly(digits(4), send=_too_long),
+        }
+        played = {name: prepared(directory / f"{name} {words}", 4, play, config) for name, play in plays.items()}
+        for node, name, case, bound in (
+            (FRIEND, "friend", f"lying aggregator gives its evaluation shard to a friend, a first round ({words})", 50.0),
+            (REJECTED, "rejected", f"amplified x{_TIMES} and rejected, a first round ({words})", 0.0),
         ):
             owner = f"owner {node}"
-            before = honestly_settled(usual, directory / f"{words} honest {node}", owner)
-            yield from gains(case, before, honestly_settled(cheated, directory / f"{words} {node}", owner), tokens=bound)
+            usual = honestly_settled(played["honest"], directory / f"{name} {words} honest", owner)
+            cheated = honestly_settled(played[name], directory / f"{name} {words} settled", owner)
+            yield from gains(case, usual, cheated, tokens=bound)
 
 
 def _with_the_shard() -> list[Data]:

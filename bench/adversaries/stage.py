@@ -147,17 +147,22 @@ def prepared(directory: Path, nodes: int, play: Play, config: str = CONFIG, task
 
 
 def honestly(
-    data: Sequence[Data], task: str = "digits", send: Callable[[int, Parameters], Parameters] = lambda node, update: update
+    data: Sequence[Data],
+    task: str = "digits",
+    send: Callable[[int, Parameters], Parameters] = lambda node, update: update,
+    declared: Sequence[int] | None = None,
 ) -> Play:
-    """Every node trains on its data, commits and uploads; `send(node, trained)` is what it does with its update."""
+    """Every node trains on its data, commits and uploads.
+
+    `send(node, trained)` is what it does with its update, `declared` the sample counts that they sign, the true ones by default.
+    """
 
     def play(service: Service, view: RoundView) -> tuple[Sent, ...]:
-        sent = [
-            make_update(
-                service.domain, view, node, encode_parameters(send(node, trained(service, node, part, task))), samples=len(part)
-            )
-            for node, part in enumerate(data)
-        ]
+        sent = []
+        for node, part in enumerate(data):
+            body = encode_parameters(send(node, trained(service, node, part, task)))
+            samples = len(part) if declared is None else declared[node]
+            sent.append(make_update(service.domain, view, node, body, samples=samples))
         service.commit(*sent)
         service.turn(2)
         service.reveal(*sent)
