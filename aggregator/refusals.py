@@ -15,6 +15,7 @@ Refusal                   what a client asked for is refused, with a reason of i
 │   ├── RequestExpired    its deadline has passed, or the clocks differ
 │   └── RequestReplayed   it was answered before
 ├── WrongAttestation      the signature is no scorer's under the claimed outcome
+├── WrongExpulsion        the signature is no scorer's under the expulsion of the node
 ├── TooEarly              bodies are taken only after the round has closed
 ├── TooLate               the deadline has passed
 ├── NothingCommitted      a body without a commitment
@@ -132,6 +133,17 @@ class WrongAttestation(Refusal):
         super().__init__(
             f"under the outcome that is claimed for round {number} this is the signature of {signer}, who is no scorer: "
             f"compare seed, evidence root, scores and model with /v1/rounds/{number}/attestations"
+        )
+
+
+class WrongExpulsion(Refusal):
+    """The signature is no scorer's under the expulsion of this node for this round."""
+
+    def __init__(self, number: int, node: int, signer: str) -> None:
+        self.round, self.node, self.signer = number, node, signer
+        super().__init__(
+            f"under the expulsion of node {node} for round {number} this is the signature of {signer}, who is no scorer of it: "
+            "sign Expulsion(round, node) with the key of one whose bond counts"
         )
 
 

@@ -280,6 +280,7 @@ class LedgerClient(LedgerCalls):
             max_samples=found.maxSamples,
             unbonding_until=found.unbondingUntil,
             eligible=bool(self._ask_now(self._registry.functions.eligible(index, self.last_round() + 1))),
+            expelled=bool(found.expelled),
         )
 
     def nodes(self) -> tuple[NodeRecord, ...]:

@@ -116,7 +116,8 @@ class NodeRecord:
     """A participant as the NodeRegistry keeps it now.
 
     `signer` and `max_samples` hold from the next round on and are zero once it left; `unbonding_until` is when its stake
-    can be withdrawn, zero if it is not leaving; `eligible` is for the next round.
+    can be withdrawn, zero if it is not leaving; `eligible` is for the next round. Who is `expelled` joins again with a new
+    invitation only.
     """
 
     node: int
@@ -127,6 +128,7 @@ class NodeRecord:
     max_samples: int
     unbonding_until: int
     eligible: bool
+    expelled: bool
 
 
 @dataclass(frozen=True)

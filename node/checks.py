@@ -15,7 +15,7 @@ from ledger.wallet import Wallet, passphrase_is_given, read_passphrase
 from node.enrolment import check_invitation
 from node.errors import InvitationRejected, SigningKeyMismatch
 from node.home import NodeHome, Terms
-from node.membership import find_node
+from node.membership import find_node, rejoining, told_expelled
 from node.settings import NodeSettings
 from node.store import RoundStore
 from node.terms import accepted_terms, in_force
@@ -139,17 +139,17 @@ def _membership(patient: Patient) -> str:
         except InvitationRejected as error:
             if record is None:
                 raise
-            raise Ill(
-                f"node {record.node} has no stake any more: it left and got it back, or a proof of its fault took it",
-                "to take part again, ask the operator for a new invitation, then run `fairshare node init {home} --invitation "
-                "FILE` and `fairshare node join {home}`",
-            ) from error
+            gone = f"node {record.node} has no stake any more: it left and got it back, or a proof of its fault took it"
+            raise Ill(told_expelled(ledger, record) or gone, f"to take part again, {rejoining('{home}')}") from error
         raise Ill(f"{owner} has not joined, but its invitation is good", "run `fairshare node join {home}`")
     if record.unbonding_until:
-        raise Ill(
+        leaving = (
             f"node {record.node} is leaving, its stake of {show_amount(record.stake)} coin is free at "
-            f"{when(record.unbonding_until)}",
-            "run `fairshare node leave {home}` from then on to get it; to take part again, rejoin with a new invitation",
+            f"{when(record.unbonding_until)}"
+        )
+        raise Ill(
+            told_expelled(ledger, record) or leaving,
+            f"run `fairshare node leave {{home}}` from then on to get it; to take part again, then {rejoining('{home}')}",
         )
     signing = Wallet.open(patient.home.signing_key).address
     if record.signer != signing:

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ledger.amounts import show_amount
 from ledger.client import LedgerClient
+from ledger.membership import expelled_for
 from ledger.outbox import outbox
 from ledger.records import NodeRecord
 from ledger.sender import Sender
@@ -13,6 +15,7 @@ from node.errors import NotJoined
 from node.home import NodeHome
 from node.settings import NodeSettings
 from node.terms import accepted_terms, in_force
+from protocol.terminal import when
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,25 @@ def find_node(ledger: LedgerClient, owner: str) -> NodeRecord | None:
     """The node of an owner, None if it never joined."""
     index = ledger.index_of(owner)
     return None if index is None else ledger.node(index)
+
+
+def told_expelled(ledger: LedgerClient, node: NodeRecord) -> str:
+    """What happened to a node that was expelled, and what its owner can do; empty for one that was not."""
+    if not node.expelled:
+        return ""
+    number = expelled_for(ledger, node.node)
+    happened = f"node {node.node} was expelled: a quorum of scorers signed that the evidence of round {number} justifies it"
+    if node.unbonding_until:
+        freed = f"its stake of {show_amount(node.stake)} coin is free at {when(node.unbonding_until)}"
+    else:
+        freed = "its stake was given back"
+    return f"{happened}; {freed}, and what it earned stays claimable"
+
+
+def rejoining(home: object) -> str:
+    """What the owner of a node that is out can do to take part again; `home` is the node's directory."""
+    again = f"`fairshare node init {home} --invitation FILE` and `fairshare node join {home}`"
+    return f"ask the operator for a new invitation, then run {again}"
 
 
 def own_node(home: NodeHome, ledger: LedgerClient) -> NodeRecord:

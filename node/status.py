@@ -7,7 +7,7 @@ from ledger.amounts import show_amount
 from ledger.client import LedgerClient
 from ledger.records import NodeRecord
 from node.home import NodeHome
-from node.membership import own_node
+from node.membership import own_node, told_expelled
 from node.settings import NodeSettings
 from node.store import RoundStore
 from protocol.client import FederationClient
@@ -18,8 +18,9 @@ from protocol.errors import ServiceError
 class NodeStatus:
     """`round` is the federation's latest (0: none yet), `deadline` when its state ends by time (0: it does not).
 
-    `done` is the node's phase in that round, "" if it did nothing; `note` what went wrong. `aggregator` is "up" or what is
-    the matter with it. `block` is where the chain was read.
+    `done` is the node's phase in that round, "" if it did nothing; `note` what went wrong. `expelled` says that it was and what
+    became of its stake, "" if it was not. `aggregator` is "up" or what is the matter with it. `block` is where the chain was
+    read.
     """
 
     node: NodeRecord
@@ -28,6 +29,7 @@ class NodeStatus:
     deadline: int
     done: str
     note: str
+    expelled: str
     aggregator: str
     block: int
 
@@ -55,6 +57,7 @@ def node_status(home: NodeHome, settings: NodeSettings, ledger: LedgerClient) ->
         deadline=last.deadline,
         done=str(record.phase) if record is not None and same else "",
         note=record.note if record is not None and same else "",
+        expelled=told_expelled(ledger, node),
         aggregator=_aggregator(settings),
         block=ledger.block().number,
     )
@@ -76,6 +79,8 @@ def status_rows(found: NodeStatus) -> list[tuple[str, object]]:
     ]
     if found.note:
         rows.append(("why", found.note))
+    if found.expelled:
+        rows.append(("expelled", found.expelled))
     return [*rows, ("aggregator", found.aggregator), ("read at block", found.block)]
 
 

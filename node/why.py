@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from ledger.amounts import show_amount
 from ledger.client import LedgerClient
-from ledger.records import ChainRound, RoundState
+from ledger.membership import expelled_for
+from ledger.records import ChainRound, NodeRecord, RoundState
 from node.errors import NoSuchRound
 from node.home import NodeHome
-from node.membership import own_node
+from node.membership import own_node, rejoining, told_expelled
 from node.settings import NodeSettings
 from node.store import RoundStore
 from protocol.api import NodeScore, RoundView
@@ -95,7 +96,8 @@ def explain_round(
 
     Raises `NoSuchRound`, `NotJoined`, and what the ledger raises.
     """
-    node, last = own_node(home, ledger).node, ledger.last_round()
+    record, last = own_node(home, ledger), ledger.last_round()
+    node = record.node
     if not 1 <= number <= last:
         raise NoSuchRound(number, last)
     on_chain = ledger.round(number)
@@ -105,6 +107,8 @@ def explain_round(
             told = _told(on_chain, node, place, client)
     except ServiceError as error:
         told = Told(f"The aggregator does not tell ({error}).", "Ask again later.")
+    if record.expelled:
+        told = _to_the_expelled(told, home, ledger, record, place, number)
     decided = on_chain.state not in (RoundState.OPEN, RoundState.CLOSED, RoundState.VOID)
     return Why(
         round=number,
@@ -141,6 +145,19 @@ def _told(on_chain: ChainRound, node: int, place: RosterEntry | None, client: Fe
         contribution=mine.contribution / per_sample,
         standard_error=mine.standard_error / per_sample,
     )
+
+
+def _to_the_expelled(
+    told: Told, home: NodeHome, ledger: LedgerClient, record: NodeRecord, place: RosterEntry | None, number: int
+) -> Told:
+    """What a node that is out hears of the round that it was expelled for, and of those after it."""
+    is_after = place is None and number > (expelled_for(ledger, record.node) or 0)
+    if is_after:
+        told = told._replace(sentence=f"The node was not eligible when the round opened: {told_expelled(ledger, record)}.")
+    if is_after or told.reason == Reason.EXPELLABLE.code:
+        back = f"to take part again, {rejoining(home.path)}"
+        told = told._replace(next_step=f"Get the stake, once it is free, by `fairshare node leave {home.path}`; {back}.")
+    return told
 
 
 def _with_figures(mine: NodeScore, place: RosterEntry, view: RoundView) -> str:

@@ -179,6 +179,7 @@ class NodeView(Resource):
     max_samples: int
     unbonding_until: int
     eligible: bool
+    expelled: bool
     block: int
 
 
@@ -277,8 +278,8 @@ class ReceiptView(Resource):
     signature: HexBytes
 
 
-class AttestRequest(Resource):
-    """A scorer's signature under a round's claimed outcome."""
+class ScorerSignature(Resource):
+    """A scorer's signature: under a round's claimed outcome, or under the expulsion of a node."""
 
     signature: HexBytes
 
@@ -295,6 +296,18 @@ class AttestationsView(Resource):
     scores: HexBytes
     model: Hash
     signatures: list[HexBytes]
+
+
+class ExpulsionView(Resource):
+    """The scorers' signatures under the expulsion of a node for a Final round, ascending by signer, as `expel` takes them.
+
+    `needed` of them expel it; whether that has happened is told by the node's `expelled`.
+    """
+
+    round: int
+    node: int
+    signatures: list[HexBytes]
+    needed: int
 
 
 class UploadView(Resource):

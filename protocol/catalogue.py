@@ -162,6 +162,11 @@ REFUSALS = by_code(
         "Replay the round and sign what /v1/rounds/N/attestations says, if you agree.",
     ),
     Entry(
+        "wrong-expulsion",
+        "The signature is no scorer's under the expulsion of this node for this round.",
+        "Sign it with the key of a scorer of the round, if the round's evidence says so.",
+    ),
+    Entry(
         "not-yet-there",
         "The round has not come so far, or ended before it did.",
         "Come again when the round is proposed; a Void round never has any.",

@@ -10,11 +10,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from protocol.api import (
     AttestationsView,
-    AttestRequest,
     CommitRequest,
     ConfigView,
     ContributionsView,
     EventsView,
+    ExpulsionView,
     FederationView,
     Health,
     NodeView,
@@ -23,6 +23,7 @@ from protocol.api import (
     Resource,
     RewardsView,
     RoundView,
+    ScorerSignature,
     ScoresView,
     TaskView,
     UploadView,
@@ -131,7 +132,16 @@ class FederationClient:
 
     def attest(self, number: int, signature: bytes) -> None:
         """Hand in a scorer's attestation."""
-        self._request("POST", f"/v1/rounds/{number}/attestations", json=AttestRequest(signature=signature).model_dump())
+        self._request("POST", f"/v1/rounds/{number}/attestations", json=ScorerSignature(signature=signature).model_dump())
+
+    def expulsion(self, number: int, node: int) -> ExpulsionView:
+        """The scorers' signatures so far under the expulsion of a node for a Final round."""
+        return self._get(f"/v1/rounds/{number}/expulsions/{node}", ExpulsionView)
+
+    def expel(self, number: int, node: int, signature: bytes) -> None:
+        """Hand in a scorer's signature under the expulsion of a node."""
+        path = f"/v1/rounds/{number}/expulsions/{node}"
+        self._request("POST", path, json=ScorerSignature(signature=signature).model_dump())
 
     def nodes(self) -> list[NodeView]:
         """All participants, by index."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from aggregator.blobs import BlobStore
 from aggregator.mirror.claim import Claim
+from protocol.api import ExpulsionView
 from protocol.evidence import Access, Evidence, evidence_from_json
 
 _REMEMBERED = 8
@@ -30,6 +31,12 @@ class Library(Protocol):
 
     def take_attestation(self, number: int, signature: bytes) -> None:
         """Keep a scorer's signature under the claim. Raises `WrongAttestation`, `SignatureError`."""
+
+    def expulsion(self, number: int, node: int) -> ExpulsionView:
+        """The scorers' signatures so far under the expulsion of a node for a Final round. Raises `UnknownNode`, too."""
+
+    def take_expulsion(self, number: int, node: int, signature: bytes) -> None:
+        """Keep a scorer's signature under an expulsion. Raises `UnknownNode`, `WrongAttestation`, `SignatureError`."""
 
     def is_public_model(self, name: bytes) -> bool:
         """Whether some round started from this model, or ended with it in public."""

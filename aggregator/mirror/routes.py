@@ -21,12 +21,14 @@ from aggregator.refusals import (
     UnknownBlob,
     UnknownLeaf,
     UnknownModel,
+    UnknownNode,
     UnknownRound,
     WrongAttestation,
+    WrongExpulsion,
 )
 from aggregator.web.problems import problem_responses
-from aggregator.web.shared import RoundNumber, example, json_example
-from protocol.api import AttestationsView, AttestRequest
+from aggregator.web.shared import NodeIndex, RoundNumber, example, json_example
+from protocol.api import AttestationsView, ExpulsionView, ScorerSignature
 from protocol.errors import EvidenceError, SignatureError
 from protocol.evidence import EVIDENCE_VERSION, LEAF_KINDS, Access, Kind, evidence_to_json
 from protocol.openings import open_leaf, opening_to_json
@@ -66,6 +68,8 @@ _CLAIM = AttestationsView(
     model=b"\xb1" * 32,
     signatures=[b"\x51" * 64 + b"\x1b"],
 )
+
+_EXPULSION = ExpulsionView(round=1, node=4, signatures=[b"\x51" * 64 + b"\x1b"], needed=3)
 
 
 @dataclass(frozen=True)
@@ -214,10 +218,36 @@ def _attestations(number: int, library: Library) -> AttestationsView:
     summary="Hand in an attestation",
     responses={**problem_responses(UnknownRound, NotYetThere, WrongAttestation, SignatureError), **example(_CLAIM)},
 )
-def attest(number: RoundNumber, request: AttestRequest, mirror: Serving) -> AttestationsView:
+def attest(number: RoundNumber, request: ScorerSignature, mirror: Serving) -> AttestationsView:
     """A scorer's signature under the claimed outcome; the same one again changes nothing."""
     mirror.library.take_attestation(number, request.signature)
     return _attestations(number, mirror.library)
+
+
+@router.get(
+    "/rounds/{number}/expulsions/{node}",
+    summary="Which scorers signed a node out",
+    responses={**problem_responses(UnknownRound, UnknownNode, NotYetThere), **example(_EXPULSION)},
+)
+def expulsion(number: RoundNumber, node: NodeIndex, mirror: Serving) -> ExpulsionView:
+    """The signatures that are here under the expulsion of a node for its reputation in a Final round. With as many as are
+    `needed` anyone may send them; a scorer signs only what the round's evidence says.
+    """
+    return mirror.library.expulsion(number, node)
+
+
+@router.post(
+    "/rounds/{number}/expulsions/{node}",
+    summary="Hand in a signature under an expulsion",
+    responses={
+        **problem_responses(UnknownRound, UnknownNode, NotYetThere, WrongExpulsion, SignatureError),
+        **example(_EXPULSION),
+    },
+)
+def expel(number: RoundNumber, node: NodeIndex, request: ScorerSignature, mirror: Serving) -> ExpulsionView:
+    """A scorer's signature; the same one again changes nothing, and nobody signs because another one did."""
+    mirror.library.take_expulsion(number, node, request.signature)
+    return mirror.library.expulsion(number, node)
 
 
 def _file(mirror: Mirror, name: str, caching: dict[str, str]) -> Response:

@@ -1,4 +1,5 @@
-"""`python -m aggregator.scorer`: replay one round in this fresh process and print the attestation as one JSON line.
+"""`python -m aggregator.scorer`: replay one round in this fresh process and print the attestation as one JSON line; or, with
+`--expel NODE`, sign the node out if the evidence of that round says so.
 
 The passphrase of the scorer's key comes from the environment, see ledger.wallet.
 """
@@ -11,7 +12,8 @@ from pathlib import Path
 from aggregator.blobs import BlobStore
 from aggregator.errors import REFUSED_EXIT_CODE, AggregatorError
 from aggregator.scorer.attest import attest
-from aggregator.scorer.errors import REFUSALS
+from aggregator.scorer.errors import REFUSALS, NothingToExpel
+from aggregator.scorer.suspicion import sign_out
 from ledger.client import LedgerClient
 from ledger.errors import LedgerError
 from ledger.wallet import Wallet, read_passphrase
@@ -28,13 +30,20 @@ def main() -> int:
     parser.add_argument("--keystore", type=Path, required=True, help="the scorer's encrypted key")
     parser.add_argument("--round", type=int, required=True)
     parser.add_argument("--evidence", type=bytes.fromhex, required=True, help="evidence root, 64 hexadecimal digits")
+    parser.add_argument("--expel", type=int, metavar="NODE", help="sign this node out for the round, which is Final")
     given = parser.parse_args()
     try:
         account = Wallet.open(given.keystore).unlock(read_passphrase(f"the scorer key {given.keystore}"))
         ledger = LedgerClient.open(given.rpc_url, given.chain_id, given.ledger)
-        _, signature = attest(ledger, BlobStore(given.blobs), given.round, given.evidence, account)
+        if given.expel is None:
+            _, signature = attest(ledger, BlobStore(given.blobs), given.round, given.evidence, account)
+        else:
+            signature = sign_out(ledger, BlobStore(given.blobs), given.round, given.expel, account)
     except REFUSALS as error:
         print(f"round {given.round} does not replay: {error}", file=sys.stderr)
+        return REFUSED_EXIT_CODE
+    except NothingToExpel as error:
+        print(error, file=sys.stderr)
         return REFUSED_EXIT_CODE
     except (AggregatorError, LedgerError, ProtocolError) as error:
         print(f"round {given.round} could not be replayed: {error}", file=sys.stderr)

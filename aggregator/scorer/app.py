@@ -9,6 +9,7 @@ from fastapi_offline import FastAPIOffline
 from aggregator.blobs import BlobStore
 from aggregator.errors import BlobTooLarge
 from aggregator.mirror.claim import Claim
+from aggregator.mirror.expulsion import check_subject, signer_of, view_of
 from aggregator.mirror.routes import Mirror, Serving, install
 from aggregator.refusals import (
     NothingCommitted,
@@ -21,6 +22,7 @@ from aggregator.refusals import (
     WrongAttestation,
     WrongSigner,
 )
+from aggregator.scorer.expulsions import Expulsions
 from aggregator.scorer.forwarding import Commitment, Forwarding
 from aggregator.scorer.gathering import Gathering
 from aggregator.scorer.records import Attested, Records
@@ -31,19 +33,21 @@ from aggregator.web.problems import problem_responses
 from aggregator.web.shared import NodeIndex, RoundNumber, example
 from aggregator.web.uploads import announced_length, drain, read_salt, receive
 from ledger.errors import LedgerError
-from protocol.api import Health, UploadView
+from protocol.api import ExpulsionView, Health, UploadView
 from protocol.client import SALT_HEADER, SAMPLES_HEADER, UPDATE_HEADER
 from protocol.errors import BodyError, SignatureError
 from protocol.evidence import Access
+from protocol.typed_data import Expulsion
 from protocol.version import VERSION
 
 
 class ScorerLibrary:
     """A `Library` over the directory of a scorer: the rounds that it attested."""
 
-    def __init__(self, gathering: Gathering, records: Records) -> None:
+    def __init__(self, gathering: Gathering, records: Records, expulsions: Expulsions) -> None:
         self._gathering = gathering
         self._records = records
+        self._expulsions = expulsions
         self.blobs: BlobStore = BlobStore(gathering.home.blobs_directory)
 
     def evidence_root(self, number: int, access: Access) -> bytes:
@@ -68,6 +72,18 @@ class ScorerLibrary:
         if signer not in self._gathering.ledger.bonded(number):
             raise WrongAttestation(number, signer)
         self._records.keep(claim, signer, signature)
+
+    def expulsion(self, number: int, node: int) -> ExpulsionView:
+        """Its own signature, if it signed the node out, and those that came in."""
+        ledger, expulsion = self._gathering.ledger, Expulsion(number, node)
+        check_subject(ledger, expulsion)
+        return view_of(ledger, expulsion, self._expulsions.signatures(expulsion))
+
+    def take_expulsion(self, number: int, node: int, signature: bytes) -> None:
+        """Keep another scorer's signature. This one signs by the evidence, not because others did."""
+        ledger, expulsion = self._gathering.ledger, Expulsion(number, node)
+        check_subject(ledger, expulsion)
+        self._expulsions.keep(expulsion, signer_of(ledger, expulsion, signature), signature)
 
     def is_public_model(self, name: bytes) -> bool:
         """Whether an attested round that was proposed ended with this model, or one started from it."""

@@ -7,6 +7,7 @@ AggregatorError
 │   └── BodyWithheld          a body that was forwarded in time is missing
 ├── NothingToVerify           the round has no outcome (yet)
 ├── NothingToDispute          the evidence has no such leaf
+├── NothingToExpel            the evidence does not justify expelling the node
 ├── NoQuorum                  too few scorers signed one outcome
 └── ScorerHomeMissing         the scorer's directory is not there
 """
@@ -20,7 +21,7 @@ from protocol.errors import CommitmentError, EvidenceError, SignatureError
 from protocol.terminal import ExitCodes
 
 FAILED = 61
-"""Exit code of a verification that came to a verdict, and it is no."""
+"""Exit code of a verification, or of an expulsion, that came to a verdict, and it is no."""
 
 
 class ReplayError(AggregatorError):
@@ -67,6 +68,13 @@ class NothingToDispute(AggregatorError):
         super().__init__(f"round {round_number} has no {what}: name a leaf as KIND/POSITION, such as utility/5")
 
 
+class NothingToExpel(AggregatorError):
+    """A scorer does not sign a node out; the message has the numbers."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"nobody is expelled: {why}; name another Final round by --round if its evidence says otherwise")
+
+
 class NoQuorum(AggregatorError):
     """Too few scorers signed one and the same outcome of a round."""
 
@@ -97,4 +105,5 @@ SCORER_EXIT_CODES: ExitCodes = {
     **LEARNING_EXIT_CODES,
     **AGGREGATOR_EXIT_CODES,
     ScorerHomeMissing: 14,
+    NothingToExpel: FAILED,
 }

@@ -1,4 +1,5 @@
-"""`fairshare scorer serve`: follows the chain unattended, replays what is claimed, attests what replays, mirrors it.
+"""`fairshare scorer serve`: follows the chain unattended, replays what is claimed, attests what replays, mirrors it, and signs
+out nodes that the evidence expels.
 
 It keeps no state that a restart would miss: each turn it asks the chain where the last rounds stand. Whatever fails is tried
 again, as long as the round can still be proposed.
@@ -17,6 +18,7 @@ from aggregator.mirror.routes import Mirror
 from aggregator.scorer.app import ScorerLibrary, create_app
 from aggregator.scorer.attesting import Attesting
 from aggregator.scorer.errors import REFUSALS
+from aggregator.scorer.expelling import Expelling
 from aggregator.scorer.forwarding import Forwarding
 from aggregator.scorer.gathering import Gathering
 from aggregator.scorer.verify import verify
@@ -37,6 +39,7 @@ class Follower:
     def __init__(self, gathering: Gathering) -> None:
         self.trouble: str | None = None
         self.attesting = Attesting(gathering)
+        self.expelling = Expelling(gathering, self.attesting.records)
         self._voting = Voting(gathering)
         self._gathering = gathering
         self._told: set[int] = set()
@@ -60,7 +63,8 @@ class Follower:
         self._stopping.set()
 
     def turn(self) -> None:
-        """Vote in open disputes; attest the rounds that are not Final if there is an outcome, or look at what others proposed.
+        """Vote in open disputes; attest the rounds that are not Final if there is an outcome, or look at what others proposed; of
+        those that became Final and were attested here, sign out whom their evidence expels.
 
         Raises what keeps it from knowing; a refusal is only logged, as it is a result.
         """
@@ -71,6 +75,7 @@ class Follower:
             for number in range(ledger.latest_final() + 1, ledger.last_round() + 1):
                 if number not in self._told:
                     self._look_at(number)
+        self.expelling.turn()
 
     def _look_at(self, number: int) -> None:
         ledger, attested = self._gathering.ledger, self.attesting.records.attested(number)
@@ -102,8 +107,8 @@ def run(gathering: Gathering, announce: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; `announce` hears the URL as soon as connections are taken. Raises `CannotListen`."""
     settings, home = gathering.settings, gathering.home
     follower, forwarding = Follower(gathering), Forwarding(gathering)
-    records = follower.attesting.records
-    mirror = Mirror(ScorerLibrary(gathering, records), Gatekeeper(gathering.ledger, NonceStore(home.nonces_file)))
+    library = ScorerLibrary(gathering, follower.attesting.records, follower.expelling.kept)
+    mirror = Mirror(library, Gatekeeper(gathering.ledger, NonceStore(home.nonces_file)))
     app = create_app(gathering, mirror, forwarding)
     app.state.trouble = lambda: follower.trouble
     with ExitStack() as stack:

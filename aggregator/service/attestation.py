@@ -14,13 +14,15 @@ from aggregator.errors import REFUSED_EXIT_CODE, AttestationFailed, AttestationR
 from aggregator.mirror.claim import Claim
 from ledger.wallet import Wallet
 from protocol.errors import SignatureError
-from protocol.typed_data import Domain
+from protocol.typed_data import Domain, Expulsion, TypedMessage
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class ScorerProcess:
-    """Starts `python -m aggregator.scorer` for each round. `stop` may be called from another thread while one runs."""
+    """Starts `python -m aggregator.scorer` for each round, and for each node to be signed out.
+
+    `stop` may be called from another thread while one runs."""
 
     def __init__(self, blobs: Path, wallet: Wallet, rpc_url: str, domain: Domain, passphrase: str) -> None:
         self.address = wallet.address
@@ -40,12 +42,19 @@ class ScorerProcess:
 
         Raises `AttestationRefused` with the scorer's sentence, `AttestationFailed` if it came to no verdict.
         """
+        return self._sign(claim.round, claim.attestation, "--evidence", claim.evidence_root.hex())
+
+    def sign_out(self, expulsion: Expulsion, evidence_root: bytes) -> bytes:
+        """The scorer's signature under the expulsion of a node, 65 bytes. Raises as `attest`."""
+        wanted = ("--evidence", evidence_root.hex(), "--expel", str(expulsion.node))
+        return self._sign(expulsion.round, expulsion, *wanted)
+
+    def _sign(self, number: int, message: TypedMessage, *wanted: str) -> bytes:
         with self._lock:
             if self._stopped:
-                raise AttestationFailed(claim.round, "the service is stopping")
-            wanted = ["--round", str(claim.round), "--evidence", claim.evidence_root.hex()]
+                raise AttestationFailed(number, "the service is stopping")
             self._running = process = subprocess.Popen(  # noqa: S603 since every argument is our own
-                [sys.executable, "-m", "aggregator.scorer", *self._arguments, *wanted],
+                [sys.executable, "-m", "aggregator.scorer", *self._arguments, "--round", str(number), *wanted],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -56,14 +65,14 @@ class ScorerProcess:
         if process.returncode != 0:
             sentence = (complaint.strip().splitlines() or [f"it ended with code {process.returncode}"])[-1]
             kind = AttestationRefused if process.returncode == REFUSED_EXIT_CODE else AttestationFailed
-            raise kind(claim.round, sentence)
+            raise kind(number, sentence)
         try:
             signature = bytes.fromhex(json.loads(answer.splitlines()[-1])["signature"].removeprefix("0x"))
-            signer = claim.attestation.signer(self._domain, signature)
+            signer = message.signer(self._domain, signature)
         except (LookupError, TypeError, ValueError, SignatureError) as error:
-            raise AttestationRefused(claim.round, f"its answer is no attestation ({error})") from error
+            raise AttestationRefused(number, f"its answer is no signature ({error})") from error
         if signer != self.address:
-            raise AttestationRefused(claim.round, f"it signed another outcome than seed, scores and model of {claim}")
+            raise AttestationRefused(number, f"it signed something else than {message}")
         return signature
 
     def stop(self) -> None:

@@ -15,6 +15,7 @@ import structlog
 from aggregator.errors import AggregatorError, BlobMissing, NotAppointed, RoundForgotten, TermsMissing
 from aggregator.service.adoption import adopt
 from aggregator.service.context import Context
+from aggregator.service.expelling import Expelling
 from aggregator.service.phases import Phase
 from aggregator.service.records import RoundRecord
 from aggregator.service.rollback import Rollbacks
@@ -41,6 +42,7 @@ class Coordinator:
         self,
         context: Context,
         steps: Steps,
+        expelling: Expelling,
         rollbacks: Rollbacks,
         index: EventIndex,
         shards: tuple[bytes, ...],
@@ -51,6 +53,7 @@ class Coordinator:
         self._notice: str | None = None
         self._context = context
         self._steps = steps
+        self._expelling = expelling
         self._rollbacks = rollbacks
         self._index = index
         self._shards = shards
@@ -94,7 +97,9 @@ class Coordinator:
         committed to on chain.
         """
         try:
-            return self._lead()
+            progressed = self._lead()
+            self._expelling.turn()
+            return progressed
         finally:
             while not self._stopping.is_set() and self._index.follow():
                 pass
@@ -113,6 +118,7 @@ class Coordinator:
         store = self._context.store
         unsettled = store.unsettled()
         for decided in unsettled:
+            self._expelling.look_at(decided)
             self._steps.settle(decided)
         under_way = store.undecided()
         # Parents first: with a Void one its children are Void too, and what they were about to do is not to be done.

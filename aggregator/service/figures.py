@@ -143,5 +143,6 @@ def _node_view(node: NodeRecord, block: int) -> NodeView:
         max_samples=node.max_samples,
         unbonding_until=node.unbonding_until,
         eligible=node.eligible,
+        expelled=node.expelled,
         block=block,
     )

@@ -2,11 +2,15 @@
 
 from aggregator.blobs import BlobStore
 from aggregator.mirror.claim import Claim
+from aggregator.mirror.expulsion import check_subject, signer_of, view_of
 from aggregator.refusals import NotYetThere, WrongAttestation
 from aggregator.service.context import Context
+from aggregator.service.expelling import SqlExpulsions
 from aggregator.service.intake import known_round
 from aggregator.service.records import RoundRecord
+from protocol.api import ExpulsionView
 from protocol.evidence import Access
+from protocol.typed_data import Expulsion
 
 
 class ServiceLibrary:
@@ -14,6 +18,7 @@ class ServiceLibrary:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._expulsions = SqlExpulsions(context.store.engine)
 
     @property
     def blobs(self) -> BlobStore:
@@ -46,6 +51,22 @@ class ServiceLibrary:
             raise WrongAttestation(number, signer)
         self._context.store.attest(number, signer, signature)
         self._context.news.set()
+
+    def expulsion(self, number: int, node: int) -> ExpulsionView:
+        """The signatures under a node's expulsion that our scorer made, or that came in."""
+        expulsion = self._expulsion(number, node)
+        return view_of(self._context.ledger, expulsion, self._expulsions.signatures(expulsion))
+
+    def take_expulsion(self, number: int, node: int, signature: bytes) -> None:
+        """Keep a scorer's signature, and wake the coordinator, who sends a quorum."""
+        expulsion = self._expulsion(number, node)
+        self._expulsions.keep(expulsion, signer_of(self._context.ledger, expulsion, signature), signature)
+        self._context.news.set()
+
+    def _expulsion(self, number: int, node: int) -> Expulsion:
+        known_round(self._context, number)
+        check_subject(self._context.ledger, Expulsion(number, node))
+        return Expulsion(number, node)
 
     def is_public_model(self, name: bytes) -> bool:
         """Whether some round started from this model, or ended with it in public."""

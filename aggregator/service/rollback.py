@@ -18,7 +18,7 @@ from aggregator.service.context import Context
 from aggregator.service.database import WRITES
 from aggregator.service.phases import Phase
 from aggregator.service.records import RoundRecord
-from aggregator.service.tables import AttestationRow, RoundRow, SeenBlockRow, UpdateRow
+from aggregator.service.tables import AttestationRow, ExpulsionRow, RoundRow, SeenBlockRow, UpdateRow
 from ledger.records import BlockRef, ChainRound, RoundState
 from protocol.inputs import round_seed
 
@@ -69,7 +69,8 @@ class Rollbacks:
                 row.commit_deadline = on_chain.opened_at + self.context.federation.timing.commit
             if target in _BEFORE_CLOSE:  # another seed will come, and another outcome with it
                 row.evidence_root = row.model_hash = row.scores = row.seed = None
-                session.execute(delete(AttestationRow).where(AttestationRow.round == found.number))
+                for table in (AttestationRow, ExpulsionRow):
+                    session.execute(delete(table).where(table.round == found.number))
             if target is Phase.PROPOSED:
                 row.final_at = on_chain.deadline
 

@@ -19,6 +19,7 @@ from aggregator.service.context import Context, Federation
 from aggregator.service.coordinator import Coordinator
 from aggregator.service.database import open_database, serving
 from aggregator.service.events import SqlLogs
+from aggregator.service.expelling import Expelling
 from aggregator.service.journal import SqlJournal
 from aggregator.service.library import ServiceLibrary
 from aggregator.service.logs import configure_logging
@@ -89,9 +90,10 @@ def assemble_service(context: Context, home: AggregatorHome, settings: Settings,
     scorer = ScorerProcess(blobs, Wallet.open(home.key("scorer")), settings.rpc_url, context.federation.domain, passphrase)
     logs = SqlLogs(engine)
     index = EventIndex(ledger, logs, home.deployment(settings.chain_id).block)
+    sender = Sender(ledger.web3, context.account, journal, _PATIENCE_SECONDS)
     steps = Steps(
         context,
-        Sender(ledger.web3, context.account, journal, _PATIENCE_SECONDS),
+        sender,
         Worker(blobs, settings.memory << 20, settings.ray),
         scorer,
         index,
@@ -99,7 +101,8 @@ def assemble_service(context: Context, home: AggregatorHome, settings: Settings,
     )
     views = Views(context, journal, lambda: coordinator.trouble)
     rollbacks = Rollbacks(context, views.figures.forget)
-    coordinator = Coordinator(context, steps, rollbacks, index, settings.shards, settings.root_set, settings.poll_seconds)
+    expelling, own_data = Expelling(context, sender, scorer), (settings.shards, settings.root_set)
+    coordinator = Coordinator(context, steps, expelling, rollbacks, index, *own_data, settings.poll_seconds)
     return coordinator, create_app(views, Mirror(ServiceLibrary(context), Gatekeeper(ledger, NonceStore(home.nonces_file))))
 
 

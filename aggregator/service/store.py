@@ -11,7 +11,7 @@ from aggregator.errors import ForeignDatabase
 from aggregator.service.database import WRITES
 from aggregator.service.phases import Phase, may_follow
 from aggregator.service.records import AttestationRecord, Counts, RoundRecord, UpdateRecord
-from aggregator.service.tables import AttestationRow, FederationRow, RosterRow, RoundRow, UpdateRow
+from aggregator.service.tables import AttestationRow, ExpulsionRow, FederationRow, RosterRow, RoundRow, UpdateRow
 from protocol.inputs import BoundInputs
 from protocol.roster import RosterEntry
 from protocol.typed_data import Domain, Update
@@ -244,7 +244,7 @@ def _unbind(session: Session, number: int) -> None:
     """Drop a round that was bound and is not open, with what it had in a history of the chain that is no more."""
     row = session.get(RoundRow, number)
     if row is not None and row.phase == Phase.OPENING:
-        for table in (AttestationRow, UpdateRow, RosterRow):
+        for table in (ExpulsionRow, AttestationRow, UpdateRow, RosterRow):
             session.execute(delete(table).where(table.round == number))
         session.delete(row)
         session.flush()

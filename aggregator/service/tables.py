@@ -95,6 +95,17 @@ class AttestationRow(Base):
     signature: Mapped[bytes]
 
 
+class ExpulsionRow(Base):
+    """A scorer's signature under the expulsion of a node for a Final round."""
+
+    __tablename__ = "expulsions"
+
+    round: Mapped[int] = mapped_column(ForeignKey("rounds.number"), primary_key=True, autoincrement=False)
+    node: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    signer: Mapped[str] = mapped_column(String(42), primary_key=True)
+    signature: Mapped[bytes]
+
+
 class TransactionRow(Base):
     """The outbox: a chain transaction, written before it is sent. `block` and `gas_used` are set once it is mined."""
 

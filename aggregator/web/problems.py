@@ -44,6 +44,7 @@ TABLE: dict[type[Exception], Row] = {
     refusals.RequestExpired: Row(HTTPStatus.UNAUTHORIZED, "request-expired"),
     refusals.RequestReplayed: Row(HTTPStatus.UNAUTHORIZED, "request-replayed"),
     refusals.WrongAttestation: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-attestation"),
+    refusals.WrongExpulsion: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-expulsion"),
     refusals.NotYetThere: Row(HTTPStatus.NOT_FOUND, "not-yet-there"),
     refusals.NotRegistered: Row(HTTPStatus.FORBIDDEN, "not-registered"),
     refusals.NotStaked: Row(HTTPStatus.FORBIDDEN, "not-staked"),

@@ -26,7 +26,7 @@ def test_joining_gives_the_next_index_and_takes_the_stake(federation: LocalFeder
     before = federation.client.coin_balance(federation.client.registry_address)
     assert [federation.join(0), federation.join(1, max_samples=77)] == [0, 1]
     owner, signer = account("owner 1").address, account("signer 1").address
-    assert federation.client.node(1) == NodeRecord(1, owner, signer, owner, STAKE, 77, 0, True)
+    assert federation.client.node(1) == NodeRecord(1, owner, signer, owner, STAKE, 77, 0, True, False)
     assert federation.client.coin_balance(federation.client.registry_address) - before == 2 * STAKE
     assert [n.node for n in federation.client.nodes()] == [0, 1]
     assert (federation.client.index_of(owner), federation.client.index_of(account("stranger").address)) == (1, None)

@@ -4,12 +4,8 @@ Real processes of the node and the scorer; between the node and the aggregator's
 """
 
 import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +26,7 @@ from protocol.files import write_durably
 from protocol.update import body_hash
 from tests.aggregator.service.support import Service, Stage, founded, make_update, serve, staged
 from tests.support.chain import PASSPHRASE, account
+from tests.support.processes import process, until
 from tests.support.serving import answering
 
 __all__ = ["founded"]
@@ -57,33 +54,6 @@ def censoring(url: str) -> FastAPI:
         return Response(answer.content, answer.status_code, media_type=answer.headers["content-type"])
 
     return app
-
-
-@contextmanager
-def process(*command: str) -> Iterator[subprocess.Popen[str]]:
-    """A command of fairshare, its output piped; killed at the end."""
-    environment = {**os.environ, "FAIRSHARE_PASSPHRASE": PASSPHRASE, "OMP_NUM_THREADS": "1", "COLUMNS": "300"}
-    started = subprocess.Popen(
-        [sys.executable, "-m", "fairshare", *command],
-        cwd=Path(__file__).parents[2],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield started
-    finally:
-        started.kill()
-        started.communicate()
-
-
-def until(happened: Callable[[], bool], alive: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
-    while not happened():
-        assert alive.poll() is None, alive.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def scorer_home(stage: Stage, service: Service, directory: Path) -> ScorerHome:

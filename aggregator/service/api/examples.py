@@ -114,6 +114,7 @@ NODE = NodeView(
     max_samples=1000,
     unbonding_until=0,
     eligible=True,
+    expelled=False,
     block=41,
 )
 

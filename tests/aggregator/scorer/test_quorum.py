@@ -66,7 +66,7 @@ class Scorer:
         gathered = gather(home, settings, settings.mirrors, home.blobs_directory, account(name))
         self.gathering: Gathering = stack.enter_context(gathered)
         self.follower = Follower(self.gathering)
-        library = ScorerLibrary(self.gathering, self.follower.attesting.records)
+        library = ScorerLibrary(self.gathering, self.follower.attesting.records, self.follower.expelling.kept)
         mirror = Mirror(library, Gatekeeper(self.gathering.ledger, NonceStore(home.nonces_file)))
         self.url = stack.enter_context(answering(create_app(self.gathering, mirror, Forwarding(self.gathering))))
         signer = RequestSigner(stage.ledger.domain, account(name))
