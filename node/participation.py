@@ -69,7 +69,8 @@ class Participation:
         ledger raise, and what the training raises.
         """
         number, federation = on_chain.round, self.ledger.domain.separator
-        if self.client.upload(number, self.node).committed:
+        # Our record would know of it: it was lost, and a second Update would cost the stake.
+        if self.client.upload(number, self.node).committed or any(self.ledger.commit_of(number, self.node)):
             raise CommittedElsewhere(number, self.home.path)
         workplace = self.workplaces.of_round(on_chain)
         bound = bound_inputs(self.client.round(number), on_chain, self.workplaces.terms_of(on_chain))

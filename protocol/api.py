@@ -269,6 +269,15 @@ class CommitRequest(Resource):
     signature: HexBytes
 
 
+class DoubleUpdateView(Resource):
+    """Two different Updates that one node signed for one round: what `proveDoubleUpdate` takes."""
+
+    round: int
+    node: int
+    first: CommitRequest
+    second: CommitRequest
+
+
 class ReceiptView(Resource):
     """The aggregator's receipt: check `leaf` and the signer before relying on it."""
 

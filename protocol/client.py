@@ -13,6 +13,7 @@ from protocol.api import (
     CommitRequest,
     ConfigView,
     ContributionsView,
+    DoubleUpdateView,
     EventsView,
     ExpulsionView,
     FederationView,
@@ -142,6 +143,10 @@ class FederationClient:
         """Hand in a scorer's signature under the expulsion of a node."""
         path = f"/v1/rounds/{number}/expulsions/{node}"
         self._request("POST", path, json=ScorerSignature(signature=signature).model_dump())
+
+    def double_updates(self, number: int) -> list[DoubleUpdateView]:
+        """The nodes that signed two Updates of a round, and both of them, unverified."""
+        return self._read(TypeAdapter(list[DoubleUpdateView]), self._request("GET", f"/v1/rounds/{number}/double-updates"))
 
     def nodes(self) -> list[NodeView]:
         """All participants, by index."""

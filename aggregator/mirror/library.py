@@ -7,6 +7,7 @@ from typing import Protocol
 
 from aggregator.blobs import BlobStore
 from aggregator.mirror.claim import Claim
+from aggregator.mirror.doubles import Double
 from protocol.api import ExpulsionView
 from protocol.evidence import Access, Evidence, evidence_from_json
 
@@ -37,6 +38,9 @@ class Library(Protocol):
 
     def take_expulsion(self, number: int, node: int, signature: bytes) -> None:
         """Keep a scorer's signature under an expulsion. Raises `UnknownNode`, `WrongAttestation`, `SignatureError`."""
+
+    def double_updates(self, number: int) -> Sequence[Double]:
+        """The pairs of Updates by one node that were seen here in a round."""
 
     def is_public_model(self, name: bytes) -> bool:
         """Whether some round started from this model, or ended with it in public."""

@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 
 from aggregator.errors import BlobMissing
 from aggregator.mirror.access import Gatekeeper
+from aggregator.mirror.doubles import view_of
 from aggregator.mirror.library import EvidenceReader, Library
 from aggregator.refusals import (
     NotAllowed,
@@ -28,7 +29,7 @@ from aggregator.refusals import (
 )
 from aggregator.web.problems import problem_responses
 from aggregator.web.shared import NodeIndex, RoundNumber, example, json_example
-from protocol.api import AttestationsView, ExpulsionView, ScorerSignature
+from protocol.api import AttestationsView, CommitRequest, DoubleUpdateView, ExpulsionView, ScorerSignature
 from protocol.errors import EvidenceError, SignatureError
 from protocol.evidence import EVIDENCE_VERSION, LEAF_KINDS, Access, Kind, evidence_to_json
 from protocol.openings import open_leaf, opening_to_json
@@ -70,6 +71,11 @@ _CLAIM = AttestationsView(
 )
 
 _EXPULSION = ExpulsionView(round=1, node=4, signatures=[b"\x51" * 64 + b"\x1b"], needed=3)
+
+_SIGNED = CommitRequest(
+    inputs=b"\x17" * 32, node=4, base_model=b"\xb1" * 32, parameters=b"\xc0" * 32, samples=100, signature=b"\x51" * 64 + b"\x1b"
+)
+_DOUBLE = DoubleUpdateView(round=1, node=4, first=_SIGNED, second=_SIGNED.model_copy(update={"parameters": b"\xc1" * 32}))
 
 
 @dataclass(frozen=True)
@@ -248,6 +254,18 @@ def expel(number: RoundNumber, node: NodeIndex, request: ScorerSignature, mirror
     """A scorer's signature; the same one again changes nothing, and nobody signs because another one did."""
     mirror.library.take_expulsion(number, node, request.signature)
     return mirror.library.expulsion(number, node)
+
+
+@router.get(
+    "/rounds/{number}/double-updates",
+    summary="Nodes that signed two Updates",
+    responses={**problem_responses(UnknownRound), **example([_DOUBLE])},
+)
+def double_updates(number: RoundNumber, mirror: Serving) -> list[DoubleUpdateView]:
+    """Both signed Updates of every node of which two different ones were seen here. Whoever sends them to the chain proves the
+    fault; the node loses its stake, and the round stands.
+    """
+    return [view_of(double) for double in mirror.library.double_updates(number)]
 
 
 def _file(mirror: Mirror, name: str, caching: dict[str, str]) -> Response:

@@ -34,27 +34,26 @@ def prove(
 ) -> None:
     """Find the faults of a round that the chain judges alone, and have it judge the first. Costs gas, no bond, no waiting.
 
-    The aggregator loses its bond, the round becomes Void unless it is Final. Exit code 0 also if there is no such fault.
+    For a fault of the aggregator it loses its bond, and the round becomes Void unless it is Final; a node that signed two updates
+    loses its stake, and the round stands. Exit code 0 also if there is no such fault.
 
     Example: fairshare scorer prove 3 --home ./scorer
     """
-    from aggregator.scorer.court import faults_of
-    from aggregator.scorer.court import prove as proved
+    from aggregator.scorer.court import faults_of, prove_first
 
     with (
         gathering_from(home, sources, None, None, None, passphrase_file) as gathering,
         working(f"looking for faults in round {number}", as_json),
     ):
         faults = faults_of(gathering, number)
-        judged = proved(gathering, number, faults[0]) if faults else None
+        judged = prove_first(gathering, number, faults)
     listed = [{"fault": fault.name, "sentence": fault.sentence} for fault in faults]
     proof = {"proved": judged.fault.name, "block": judged.mined.block} if judged else {"proved": None}
 
     def show() -> None:
         table(("fault", "what is wrong"), [(fault.name, fault.sentence) for fault in faults])
-        print(
-            f"proved: {judged.fault.name} (block {judged.mined.block})" if judged else "nothing is provable; see verify, dispute"
-        )
+        nothing = "all of it was proved before" if faults else "nothing is provable; see verify, dispute"
+        print(f"proved: {judged.fault.name} (block {judged.mined.block})" if judged else nothing)
 
     emit({"round": number, "faults": listed, **proof}, as_json, show)
 

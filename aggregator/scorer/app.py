@@ -6,9 +6,11 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, FastAPI, Header, Request
 from fastapi_offline import FastAPIOffline
 
+from aggregator.assembly import read_bundle
 from aggregator.blobs import BlobStore
 from aggregator.errors import BlobTooLarge
 from aggregator.mirror.claim import Claim
+from aggregator.mirror.doubles import Double, doubles_among
 from aggregator.mirror.expulsion import check_subject, signer_of, view_of
 from aggregator.mirror.routes import Mirror, Serving, install
 from aggregator.refusals import (
@@ -22,6 +24,7 @@ from aggregator.refusals import (
     WrongAttestation,
     WrongSigner,
 )
+from aggregator.scorer.double_updates import seen_here
 from aggregator.scorer.expulsions import Expulsions
 from aggregator.scorer.forwarding import Commitment, Forwarding
 from aggregator.scorer.gathering import Gathering
@@ -33,6 +36,7 @@ from aggregator.web.problems import problem_responses
 from aggregator.web.shared import NodeIndex, RoundNumber, example
 from aggregator.web.uploads import announced_length, drain, read_salt, receive
 from ledger.errors import LedgerError
+from ledger.records import RoundState
 from protocol.api import ExpulsionView, Health, UploadView
 from protocol.client import SALT_HEADER, SAMPLES_HEADER, UPDATE_HEADER
 from protocol.errors import BodyError, SignatureError
@@ -84,6 +88,14 @@ class ScorerLibrary:
         ledger, expulsion = self._gathering.ledger, Expulsion(number, node)
         check_subject(ledger, expulsion)
         self._expulsions.keep(expulsion, signer_of(ledger, expulsion, signature), signature)
+
+    def double_updates(self, number: int) -> tuple[Double, ...]:
+        """Of the Updates in the evidence that it attested, on chain, and under bodies that were handed over here."""
+        gathering, own = self._gathering, self._records.attested(number)
+        if gathering.ledger.round(number).state is RoundState.NONE:
+            raise UnknownRound(number, gathering.ledger.last_round())
+        evidence = read_bundle(own.claim.evidence_root, self.blobs) if own and self.blobs.has(own.claim.evidence_root) else None
+        return doubles_among(seen_here(gathering, number, evidence), gathering.ledger.roster(number), gathering.ledger.domain)
 
     def is_public_model(self, name: bytes) -> bool:
         """Whether an attested round that was proposed ended with this model, or one started from it."""

@@ -1,12 +1,15 @@
 """`fairshare scorer prove` and `dispute`: what a scorer, or anyone with its tools, does about a round that is wrong."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aggregator.scorer.double_updates import double_updates
 from aggregator.scorer.errors import NothingToDispute, NothingToVerify, ReplayError
 from aggregator.scorer.faults import Fault, provable_faults, sum_opening
 from aggregator.scorer.gathering import Gathering
 from aggregator.scorer.verify import read_published, verify
+from ledger.errors import Reverted
 from ledger.records import Call
 from ledger.sender import Mined
 from protocol.errors import CommitmentError, EvidenceError, SignatureError
@@ -26,13 +29,32 @@ class Proved:
 
 
 def faults_of(gathering: Gathering, number: int) -> tuple[Fault, ...]:
-    """Every provable fault of a round, from the evidence that the chain points to or that mirrors claim."""
-    return tuple(provable_faults(_evidence(gathering, number), gathering.ledger, number))
+    """Every provable fault of a round: the aggregator's, from the evidence that the chain points to or that mirrors claim, then
+    nodes that signed two Updates, which need none. Raises `NothingToVerify` if there is neither evidence nor such a node.
+    """
+    root = _root(gathering, number)
+    evidence = None if root is None else read_published(root, gathering.blobs)
+    faults = tuple(provable_faults(evidence, gathering.ledger, number)) if evidence else ()
+    faults += tuple(double_updates(gathering, number, evidence))
+    if evidence is None and not faults:
+        raise NothingToVerify(number, "without evidence")
+    return faults
 
 
 def prove(gathering: Gathering, number: int, fault: Fault) -> Proved:
     """Have the chain judge a fault of a round; the prover gets the fee, or the wronged node its part. Raises `Reverted`."""
     return Proved(fault, gathering.send(f"prove:{number}:{fault.name}", fault.proof))
+
+
+def prove_first(gathering: Gathering, number: int, faults: Sequence[Fault]) -> Proved | None:
+    """Have the chain judge the first fault whose culprit was not punished for this round yet; None if all were."""
+    for fault in faults:
+        try:
+            return prove(gathering, number, fault)
+        except Reverted as reverted:
+            if reverted.name != "AlreadyPunished":
+                raise
+    return None
 
 
 def dispute(gathering: Gathering, number: int, kind: Kind, position: int, bond: int) -> Mined:
@@ -93,8 +115,12 @@ def _dispute(gathering: Gathering, evidence: Evidence, number: int, kind: Kind, 
 
 
 def _evidence(gathering: Gathering, number: int) -> Evidence:
-    root = gathering.ledger.round(number).evidence_root
-    found = root if any(root) else gathering.claimed(number)
-    if found is None:
+    root = _root(gathering, number)
+    if root is None:
         raise NothingToVerify(number, "without evidence")
-    return read_published(found, gathering.blobs)
+    return read_published(root, gathering.blobs)
+
+
+def _root(gathering: Gathering, number: int) -> bytes | None:
+    proposed = gathering.ledger.round(number).evidence_root
+    return proposed if any(proposed) else gathering.claimed(number)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from aggregator.blobs import Incoming
 from aggregator.mirror.deadlines import forwarding_deadline, reveal_deadline
+from aggregator.mirror.doubles import Signed
 from aggregator.refusals import NothingCommitted, TooEarly, TooLate, UnknownRound, WrongSigner
 from aggregator.scorer.errors import BodyWithheld
 from aggregator.scorer.gathering import Gathering
@@ -37,7 +38,7 @@ _one_in_memory = Lock()
 
 
 class HandedBody(BaseModel):
-    """`bodies/<round>-<node>.json`: what a node committed to and handed over, its body a blob."""
+    """`bodies/<round>-<node>-<commitment>.json`: what a node committed to and handed over, its body a blob."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -125,11 +126,12 @@ class Forwarding:
             salt=offered.salt,
             body_hash=hashed,
         )
-        path = self._directory / f"{offered.round}-{offered.node}.json"
+        # By the commitment, too: should the node have signed two, both are kept.
+        path = self._directory / f"{offered.round}-{offered.node}-{update.parameters.hex()[:16]}.json"
         is_new = not path.exists()
         write_durably(path, (handed.model_dump_json() + "\n").encode())
         if is_new:
-            self._pass_on(update, offered)
+            self._pass_on(update, offered, hashed)
 
     def check(self, evidence: Evidence) -> None:
         """Raise `BodyWithheld` if a body that was forwarded in time is not in a round's evidence."""
@@ -140,17 +142,25 @@ class Forwarding:
             if handed.node not in evidence.by_kind[Kind.BODY]:
                 raise BodyWithheld(handed.round, handed.node)
 
-    def _update(self, offered: Commitment, hashed: bytes) -> Update:
-        ledger = self._gathering.ledger
-        on_chain = ledger.round(offered.round)
-        opened = commitment(ledger.domain.separator, offered.round, offered.node, offered.salt, hashed)
-        base = ledger.round(on_chain.parent).model_hash
-        return Update(offered.round, on_chain.inputs, offered.node, base, opened, offered.samples)
+    def signed(self, number: int) -> tuple[Signed, ...]:
+        """The Updates whose bodies were handed over in a round."""
+        handed = tuple(self._of(number))
+        return tuple(Signed(self._bound(number, one.node, one.parameters, one.samples), one.signature) for one in handed)
 
-    def _pass_on(self, update: Update, offered: Commitment) -> None:
+    def _update(self, offered: Commitment, hashed: bytes) -> Update:
+        separator = self._gathering.ledger.domain.separator
+        opened = commitment(separator, offered.round, offered.node, offered.salt, hashed)
+        return self._bound(offered.round, offered.node, opened, offered.samples)
+
+    def _bound(self, number: int, node: int, parameters: bytes, samples: int) -> Update:
+        on_chain = self._gathering.ledger.round(number)
+        base = self._gathering.ledger.round(on_chain.parent).model_hash
+        return Update(number, on_chain.inputs, node, base, parameters, samples)
+
+    def _pass_on(self, update: Update, offered: Commitment, hashed: bytes) -> None:
         # The aggregator is the first mirror. What another scorer sent, it has told the others about itself.
         mirrors = self._gathering.mirrors
-        body = self._gathering.blobs.get(next(h.body_hash for h in self._of(update.round) if h.node == update.node))
+        body = self._gathering.blobs.get(hashed)
         for mirror in mirrors[:1] if offered.is_forwarded else mirrors:
             self._send(mirror, update, offered, body)
 

@@ -4,7 +4,7 @@ scorer.toml     settings; environment variables FAIRSHARE_SCORER_* override them
 keys/           scorer.json: encrypted V3 keystore
 blobs/          content-addressed files, as other mirrors ask for them
 rounds/         <round>.json: what was attested, and the signatures of other scorers
-bodies/         <round>-<node>.json: bodies that nodes handed in here, see `forwarding`
+bodies/         <round>-<node>-<commitment>.json: bodies that nodes handed in here, see `forwarding`
 expulsions/     <round>-<node>.json: signatures under expulsions, see `expulsions`
 transactions/   what was sent to the chain and may not be mined, see `ledger.outbox`
 nonces.sqlite   signed requests that were answered

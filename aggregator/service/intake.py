@@ -25,6 +25,8 @@ from protocol.typed_data import Receipt, Update
 def take_commitment(context: Context, update: Update, signature: bytes) -> UpdateRecord:
     """Keep a signed Update; what comes back holds its receipt. The same one again gives the same receipt, at any time.
 
+    Another one of the same node is refused, and kept as what it is: the proof of a fault.
+
     A sample count above the node's bound is taken as it is signed: the gate judges it, and the verdict is in the evidence.
     Raises the refusals of this module's imports, `SignatureError`, and what the ledger raises.
     """
@@ -33,16 +35,19 @@ def take_commitment(context: Context, update: Update, signature: bytes) -> Updat
     standing = context.store.update(update.round, update.node)
     if standing is None:
         _check_time(context, found)
-    _check_content(found, update)
     signer = update.signer(context.federation.domain, signature)
     if signer != entry.signer:
         raise WrongSigner(update.node, update.round, signer, entry.signer)
+    if standing is not None:
+        _keep_second(context, standing.update, update, signature)
+    _check_content(found, update)
     if standing is None:
         standing = context.store.commit(_with_receipt(context, update, signature))
         if standing is None:
             raise TooLate(update.round, "commitments")
         context.news.set()
     if (standing.update, standing.signature) != (update, signature):
+        _keep_second(context, standing.update, update, signature)  # they came at the same time
         raise SecondUpdate(update.node, update.round, standing.receipt)
     return standing
 
@@ -64,6 +69,12 @@ def _check_time(context: Context, found: RoundRecord) -> None:
     assert found.commit_deadline is not None
     if found.phase is not Phase.OPEN or context.ledger.now() >= found.commit_deadline:
         raise TooLate(found.number, "commitments")
+
+
+def _keep_second(context: Context, standing: Update, update: Update, signature: bytes) -> None:
+    """Keep another Update that the node signed for the inputs of the one that stands."""
+    if standing.inputs == update.inputs and standing != update:
+        context.store.keep_second(update, signature)
 
 
 def _check_content(found: RoundRecord, update: Update) -> None:

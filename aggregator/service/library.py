@@ -2,6 +2,7 @@
 
 from aggregator.blobs import BlobStore
 from aggregator.mirror.claim import Claim
+from aggregator.mirror.doubles import Double, Signed, doubles_among
 from aggregator.mirror.expulsion import check_subject, signer_of, view_of
 from aggregator.refusals import NotYetThere, WrongAttestation
 from aggregator.service.context import Context
@@ -67,6 +68,14 @@ class ServiceLibrary:
         known_round(self._context, number)
         check_subject(self._context.ledger, Expulsion(number, node))
         return Expulsion(number, node)
+
+    def double_updates(self, number: int) -> tuple[Double, ...]:
+        """Of the Updates that stand, and of those that came beside them or were overridden on chain."""
+        known_round(self._context, number)
+        store = self._context.store
+        standing = (Signed(kept.update, kept.signature) for kept in store.updates(number))
+        others = (Signed(update, signature) for update, signature in store.second_updates(number))
+        return doubles_among((*standing, *others), store.roster(number), self._context.federation.domain)
 
     def is_public_model(self, name: bytes) -> bool:
         """Whether some round started from this model, or ended with it in public."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import Engine, delete, func, or_, select, update
@@ -11,7 +12,7 @@ from aggregator.errors import ForeignDatabase
 from aggregator.service.database import WRITES
 from aggregator.service.phases import Phase, may_follow
 from aggregator.service.records import AttestationRecord, Counts, RoundRecord, UpdateRecord
-from aggregator.service.tables import AttestationRow, ExpulsionRow, FederationRow, RosterRow, RoundRow, UpdateRow
+from aggregator.service.tables import AttestationRow, ExpulsionRow, FederationRow, RosterRow, RoundRow, SecondUpdateRow, UpdateRow
 from protocol.inputs import BoundInputs
 from protocol.roster import RosterEntry
 from protocol.typed_data import Domain, Update
@@ -114,7 +115,7 @@ class Store:
             _move(row, Phase.OPENING, Phase.OPEN, {"opened_at": opened_at, "commit_deadline": commit_deadline})
             # Opened again after a rollback, it has a roster already, and commitments; those of who stays in it still hold.
             nodes = [entry.node for entry in roster]
-            for table in (UpdateRow, RosterRow):
+            for table in (SecondUpdateRow, UpdateRow, RosterRow):
                 session.execute(delete(table).where(table.round == number, table.node.not_in(nodes)))
             for entry in roster:
                 session.merge(_roster_row(number, entry))
@@ -196,10 +197,24 @@ class Store:
         with self._write() as session:
             number = record.update.round
             row = _locked(session, number)
+            standing = session.get(UpdateRow, (number, record.update.node))
+            if standing is not None and _update(standing).update != record.update:
+                _keep_second(session, _update(standing).update, standing.signature)
             session.merge(_update_row(record))
             if row.update_root is not None:
                 session.flush()
                 row.update_root = root_of([_update(found) for found in session.scalars(_updates_of(number))])
+
+    def keep_second(self, signed: Update, signature: bytes) -> None:
+        """Keep another Update that the node signed, beside the one that stands; the first such one is enough."""
+        with self._write() as session:
+            _keep_second(session, signed, signature)
+
+    def second_updates(self, number: int) -> tuple[tuple[Update, bytes], ...]:
+        """Updates of the round that were signed beside those that stand, with their signatures, by node index."""
+        query = select(SecondUpdateRow).where(SecondUpdateRow.round == number).order_by(SecondUpdateRow.node)
+        with self._read() as session:
+            return tuple((_signed(row), row.signature) for row in session.scalars(query))
 
     def reveal(self, number: int, node: int, salt: bytes, body_hash: bytes) -> bool:
         """Note that a commitment's body is here; False if the round takes no more bodies."""
@@ -244,10 +259,15 @@ def _unbind(session: Session, number: int) -> None:
     """Drop a round that was bound and is not open, with what it had in a history of the chain that is no more."""
     row = session.get(RoundRow, number)
     if row is not None and row.phase == Phase.OPENING:
-        for table in (ExpulsionRow, AttestationRow, UpdateRow, RosterRow):
+        for table in (ExpulsionRow, AttestationRow, SecondUpdateRow, UpdateRow, RosterRow):
             session.execute(delete(table).where(table.round == number))
         session.delete(row)
         session.flush()
+
+
+def _keep_second(session: Session, signed: Update, signature: bytes) -> None:
+    if session.get(SecondUpdateRow, (signed.round, signed.node)) is None:
+        session.add(SecondUpdateRow(**asdict(signed), signature=signature))
 
 
 def _locked(session: Session, number: int) -> RoundRow:
@@ -334,5 +354,8 @@ def _update_row(record: UpdateRecord) -> UpdateRow:
 
 
 def _update(row: UpdateRow) -> UpdateRecord:
-    signed = Update(row.round, row.inputs, row.node, row.base_model, row.parameters, row.samples)
-    return UpdateRecord(signed, row.signature, row.leaf, row.receipt, row.salt, row.body_hash)
+    return UpdateRecord(_signed(row), row.signature, row.leaf, row.receipt, row.salt, row.body_hash)
+
+
+def _signed(row: UpdateRow | SecondUpdateRow) -> Update:
+    return Update(row.round, row.inputs, row.node, row.base_model, row.parameters, row.samples)

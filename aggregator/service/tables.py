@@ -85,6 +85,21 @@ class UpdateRow(Base):
     body_hash: Mapped[bytes | None]
 
 
+class SecondUpdateRow(Base):
+    """Another Update that a node signed for a round in which one stands, or stood until the chain overrode it."""
+
+    __tablename__ = "second_updates"
+    __table_args__ = (ForeignKeyConstraint(["round", "node"], ["roster.round", "roster.node"]),)
+
+    round: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    node: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    inputs: Mapped[bytes]
+    base_model: Mapped[bytes]
+    parameters: Mapped[bytes]
+    samples: Mapped[int]
+    signature: Mapped[bytes]
+
+
 class AttestationRow(Base):
     """A scorer's signature under the round's claimed outcome."""
 
