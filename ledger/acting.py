@@ -49,6 +49,8 @@ def bond(
 ) -> None:
     """Put down, unbond, withdraw or collect for the aggregator or a scorer. A bond counts from the next round on.
 
+    Given again, it sends only what is still due, as all commands do that send.
+
     Example: fairshare ledger bond deposit 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --key ./keys/me.json --ledger 0x…
     """
     from ledger.amounts import show_amount
@@ -59,16 +61,18 @@ def bond(
     client = open_client(federation, ledger, rpc_url, chain_id)
     bonds = Bonds(client)
 
-    def due(_: str) -> "Call":
+    def due(_: str) -> "Call | None":
+        amount, free_at = bonds.of(account)
         match action:
             case BondAction.DEPOSIT:
-                return client.deposit_bond(account, bonds.missing(account))
+                missing = bonds.missing(account)
+                return client.deposit_bond(account, missing) if missing or free_at else None
             case BondAction.UNBOND:
-                return client.unbond()
+                return None if free_at else client.unbond()
             case BondAction.WITHDRAW:
-                return client.withdraw_bond(account)
+                return client.withdraw_bond(account) if amount else None
             case BondAction.COLLECT:
-                return client.collect(account)
+                return client.collect(account) if bonds.owed(account) else None
 
     send(client, key, passphrase_file, due, as_json)
     amount, free_at = bonds.of(account)

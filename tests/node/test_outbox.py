@@ -3,10 +3,7 @@
 On anvil, which mines when it is told to, so that a transaction waits like on a busy chain.
 """
 
-import fcntl
 import json
-import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -21,8 +18,9 @@ from node.settings import NodeSettings
 from protocol.config import parse_config
 from protocol.shares import SCORE_TOTAL
 from tests.ledger.conformance.chains import Anvil
-from tests.node.process import COMMAND, ROOT, environment
+from tests.node.process import COMMAND
 from tests.support.chain import COIN, CONFIG, PASSPHRASE, TestFederation, account, founding
+from tests.support.killing import killed_and_given_again
 
 OWNER = account("owner 0").address
 SOURCE = TaskSource.from_texts("T", {"t.py": "class T: ..."})
@@ -56,59 +54,23 @@ def home(federation: TestFederation[Anvil], tmp_path_factory: pytest.TempPathFac
     return home
 
 
-def started(command: str, home: NodeHome, **extra: str) -> "subprocess.Popen[str]":
+def given_again(federation: TestFederation[Anvil], home: NodeHome, command: str) -> "dict[str, object]":
+    """The command, killed and given again; what the second one told."""
     call = [*COMMAND, command, str(home.path), "--json"]
-    return subprocess.Popen(call, cwd=ROOT, env=environment(**extra), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def waiting(chain: Anvil) -> list[str]:
-    """The transactions that the owner has in anvil's pool."""
-    pool = chain.ask("txpool_content")
-    return [found["hash"] for part in pool.values() for found in part.get(OWNER, part.get(OWNER.lower(), {})).values()]
-
-
-def killed_and_given_again(federation: TestFederation[Anvil], home: NodeHome, command: str) -> "dict[str, object]":
-    """Kill the command as soon as its transaction waits in the pool; let it be given again, and only then mine."""
-    chain = federation.chain
-    nonce = chain.web3.eth.get_transaction_count(OWNER)
-    chain.ask("evm_setAutomine", False)
-    first = started(command, home)
-    while not (sent := waiting(chain)):
-        assert first.poll() is None, first.communicate()
-    first.kill()
-    first.communicate()
-    (kept,) = json.loads((home.transactions / f"{OWNER}.json").read_text())["entries"]
-    assert [kept["tx_hash"]] == sent
-    second = started(command, home, FAIRSHARE_TRACEBACK="1")
-    with (home.transactions / f"{OWNER}.lock").open() as lock:
-        # Until the second has opened the outbox, or is through: what waits in the pool may be enough for it to know.
-        while second.poll() is None:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                break
-            fcntl.flock(lock, fcntl.LOCK_UN)
-            time.sleep(0.02)
-    chain.ask("anvil_mine")
-    chain.ask("evm_setAutomine", True)
-    out, err = second.communicate(timeout=60)
-    assert second.returncode == 0, err
-    assert chain.web3.eth.get_transaction_count(OWNER) == nonce + 1
-    assert waiting(chain) == []
-    told: dict[str, object] = json.loads(out)
+    told: dict[str, object] = json.loads(killed_and_given_again(federation.chain, OWNER, home.transactions, call))
     return told
 
 
 def test_join(federation: TestFederation[Anvil], home: NodeHome) -> None:
     before = federation.client.coin_balance(OWNER)
-    killed_and_given_again(federation, home, "join")
+    given_again(federation, home, "join")
     assert federation.client.node(0).stake == COIN // 2
     assert before - federation.client.coin_balance(OWNER) < COIN // 2 + COIN // 100
 
 
 def test_claim(federation: TestFederation[Anvil], home: NodeHome) -> None:
     federation.play((SCORE_TOTAL,))
-    told = killed_and_given_again(federation, home, "claim")
+    told = given_again(federation, home, "claim")
     # Whether it was mined before the second looked or after, it was one.
     assert (told["claimed"], told["rounds"]) in ((str(1000 * COIN), [1]), ("0", []))
     assert federation.client.balance(OWNER) == federation.client.total_supply() == 1000 * COIN
@@ -120,7 +82,7 @@ def test_leave_and_a_second_leave_later(federation: TestFederation[Anvil], home:
     def step() -> Step:
         return leave(home, client, lambda: PASSPHRASE).step
 
-    killed_and_given_again(federation, home, "leave")
+    given_again(federation, home, "leave")
     assert step() is Step.WAITING
     federation.chain.advance(federation.config.stake.unbonding_seconds)
     assert (step(), step()) == (Step.WITHDRAWN, Step.GONE)
