@@ -1,10 +1,9 @@
-"""What aggregator and scorers take as a signature under an expulsion, and until when it is of use."""
+"""What aggregator and scorers take as a signature under an expulsion, and how they show it."""
 
 from collections.abc import Mapping
 
 from aggregator.refusals import NotYetThere, UnknownNode, UnknownRound, WrongExpulsion
 from ledger.client import LedgerClient
-from ledger.membership import joined_with
 from ledger.records import RoundState
 from protocol.api import ExpulsionView
 from protocol.typed_data import Expulsion
@@ -27,11 +26,6 @@ def signer_of(ledger: LedgerClient, expulsion: Expulsion, signature: bytes) -> s
     if signer not in ledger.bonded(expulsion.round):
         raise WrongExpulsion(expulsion.round, expulsion.node, signer)
     return signer
-
-
-def is_due(ledger: LedgerClient, expulsion: Expulsion) -> bool:
-    """Whether the registry would take it: the node is not expelled, and did not come with a new invitation since the round."""
-    return not ledger.node(expulsion.node).expelled and joined_with(ledger, expulsion.node) <= expulsion.round
 
 
 def in_order(signatures: Mapping[str, bytes]) -> list[bytes]:

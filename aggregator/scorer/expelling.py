@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from aggregator.errors import BlobMissing
-from aggregator.mirror.expulsion import in_order, is_due, signer_of
+from aggregator.mirror.expulsion import in_order, signer_of
 from aggregator.refusals import WrongExpulsion
 from aggregator.scorer.expulsions import Expulsions
 from aggregator.scorer.gathering import Gathering
@@ -85,7 +85,7 @@ class Expelling:
             log.warning("whom the round could expel is not known", round=number, why=str(missing))
             return
         for standing in found.values():
-            if standing.justifies and is_due(ledger, Expulsion(number, standing.node)):
+            if standing.justifies and not ledger.node(standing.node).expelled:
                 self.sign(Expulsion(number, standing.node))
                 log.warning("signed a node out", round=number, node=standing.node, why=standing.sentence)
 
@@ -95,16 +95,17 @@ class Expelling:
         return own is not None and on_chain.state is RoundState.FINAL and own.claim.evidence_root == on_chain.evidence_root
 
     def _carry_on(self, expulsion: Expulsion) -> None:
-        if not is_due(self._gathering.ledger, expulsion):
+        if self._gathering.ledger.node(expulsion.node).expelled:
             self._settled.add(expulsion)
             return
         try:
             if self.forward(expulsion).mined:
                 log.warning("node expelled", round=expulsion.round, node=expulsion.node)
-        except (Reverted, TransactionRefused) as error:
-            # Somebody else was first, or will be: the signatures are where everybody finds them.
-            log.warning("not sent", round=expulsion.round, node=expulsion.node, why=str(error))
+        except Reverted as error:  # somebody else was first, or it came back with a new invitation
+            log.warning("not expelled", round=expulsion.round, node=expulsion.node, why=str(error))
             self._settled.add(expulsion)
+        except TransactionRefused as error:  # without coin here: the signatures are where everybody finds them
+            log.info("not sent from here", round=expulsion.round, node=expulsion.node, why=str(error))
 
     def _tell(self, expulsion: Expulsion) -> None:
         for mirror in self._gathering.mirrors:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from aggregator.assembly import read_evidence
 from aggregator.errors import AttestationFailed, AttestationRefused
-from aggregator.mirror.expulsion import in_order, is_due
+from aggregator.mirror.expulsion import in_order
 from aggregator.service.attestation import ScorerProcess
 from aggregator.service.context import Context
 from aggregator.service.database import WRITES
@@ -72,7 +72,7 @@ class Expelling:
             return
         for node, leaf in read_evidence(root, self._context.blobs).by_kind[Kind.VERDICT].items():
             expulsion = Expulsion(decided.number, node)
-            if leaf.get("reason") != Reason.EXPELLABLE or not is_due(self._context.ledger, expulsion):
+            if leaf.get("reason") != Reason.EXPELLABLE or self._context.ledger.node(node).expelled:
                 continue
             try:
                 self._kept.keep(expulsion, self._scorer.address, self._scorer.sign_out(expulsion, root))
@@ -91,11 +91,11 @@ class Expelling:
         needed = ledger.quorum(expulsion.round)
         if len(signatures) < needed:
             return
-        if is_due(ledger, expulsion):
+        if not ledger.node(expulsion.node).expelled:
             call = ledger.expel(expulsion, in_order(signatures)[:needed])
             try:
                 mined = self._sender.submit(key_of(f"expel-{expulsion.node}", expulsion.round), call)
                 log.warning("node expelled", round=expulsion.round, node=expulsion.node, block=mined.block)
-            except Reverted as error:  # somebody else was first
+            except Reverted as error:  # somebody else was first, or it came back with a new invitation
                 log.warning("not expelled", round=expulsion.round, node=expulsion.node, why=str(error))
         self._settled.add(expulsion)
