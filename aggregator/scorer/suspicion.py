@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from eth_account.signers.local import LocalAccount
 
-from aggregator.assembly import read_config, read_evidence
+from aggregator.assembly import read_evidence
 from aggregator.blobs import BlobStore
 from aggregator.evaluation.gate.fusion import nats
 from aggregator.evaluation.gate.statistics import STATISTIC_UNIT
 from aggregator.scorer.errors import NothingToExpel
 from aggregator.scorer.verify import intact, verify
+from aggregator.terms import read_config
 from ledger.client import LedgerClient
 from ledger.records import RoundState
 from protocol.evidence import Evidence, Input, Kind

@@ -94,7 +94,7 @@ def tampering_home(stage: Stage, service: Service, directory: Path) -> NodeHome:
 def others(service: Service, view: RoundView) -> list[Sent]:
     """What the honest nodes train from the round's base model, and a node that sends zeros."""
     task, layout = load_task(read_task_source("digits")), layout_of({name: np.zeros(s, "f4") for name, s in LAYOUT.items()})
-    base, recipe = read_parameters(service.client.model(view.base_model), layout), service.context.federation.config.recipe
+    base, recipe = read_parameters(service.client.model(view.base_model), layout), service.stage.federation.config.recipe
     shares = {node: task.load(f"{node + 1}/4") for node in HONEST}
     trained = {node: train(task, base, data, Recipe.from_config(recipe), seed=1) for node, data in shares.items()}
     idle = make_update(service.domain, view, IDLE, encode_parameters({name: np.zeros_like(a) for name, a in base.items()}))
@@ -214,7 +214,7 @@ def check_the_way_back(stage: Stage, service: Service, home: NodeHome) -> None:
     """The stake comes back after unbonding; a new invitation lets the node in, and nobody signs it out for what is past."""
     ledger = stage.ledger
     assert ask("leave", str(home.path))["step"] == "waiting"
-    stage.chain.advance(service.context.federation.config.stake.unbonding_seconds)
+    stage.chain.advance(service.stage.federation.config.stake.unbonding_seconds)
     assert ask("leave", str(home.path))["step"] == "withdrawn"
     stage.federation.join(TAMPERING)
     service.turn(2)

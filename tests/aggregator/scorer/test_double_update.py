@@ -75,7 +75,7 @@ def test_a_second_update_that_the_aggregator_refused_costs_the_stake_and_the_rou
     told = prove(service, tmp_path / "scorer")
     assert (told["proved"], [fault["fault"] for fault in told["faults"]]) == ("DoubleUpdate", ["DoubleUpdate"])
     assert (stake, ledger.node(1).stake, ledger.node(0).stake) == (COIN // 2, 0, COIN // 2)
-    assert Bonds(ledger).owed(scorer) - supply_owed == service.context.federation.config.stake.proof_fee
+    assert Bonds(ledger).owed(scorer) - supply_owed == service.stage.federation.config.stake.proof_fee
     assert prove(service, tmp_path / "scorer")["proved"] is None  # nobody is punished twice
 
     service.turn(2)
