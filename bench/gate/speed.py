@@ -95,7 +95,7 @@ def _merges(parameters: int) -> list[Row]:
     }
     found = []
     for name, both in pairs.items():
-        ours, theirs = compare(both, repeats=1)
+        ours, theirs = compare(both, repeats=3)
         case = f"{name}, n = {_NODES}, d = {parameters:,}"
         found.append(row(case, "CPU", ours, "s", Goal(at_least=10, of_ratio=True), "ByzFL", theirs))
     mixed = cpu_seconds(lambda: geometric_median(updates, mixing=neighbour_mixing(products_of(updates), _F)))
