@@ -40,8 +40,8 @@ Hash = Annotated[HexBytes, AfterValidator(_hash)]
 class Settings(LocalSettings):
     """`aggregator.toml`. `database` is a SQLAlchemy URL, empty for SQLite in the directory; `poll_seconds` is how long the
     coordinator waits between looks at the chain; `memory` in MiB bounds each of what an evaluation holds of updates, models
-    and activations at a time; `ray` is the address of a Ray cluster to evaluate on, empty for this process; `shards` and
-    `root_set` name the blobs of the aggregator's own data.
+    and activations at a time; `scorers` are the URLs of scorers that nodes are told; `ray` is the address of a Ray cluster to
+    evaluate on, empty for this process; `shards` and `root_set` name the blobs of the aggregator's own data.
     """
 
     model_config = SettingsConfigDict(env_prefix="FAIRSHARE_AGGREGATOR_", extra="forbid", frozen=True)
@@ -54,6 +54,7 @@ class Settings(LocalSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.2
     memory: Annotated[int, Field(ge=16, le=1 << 20)] = 512
+    scorers: tuple[str, ...] = ()
     ray: str = ""
     shards: Annotated[tuple[Hash, ...], Field(min_length=1)]
     root_set: Hash

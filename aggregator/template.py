@@ -98,6 +98,7 @@ database = ""                   # empty: state.sqlite in this directory; or post
 log_level = "info"              # debug, info, warning or error
 poll_seconds = 0.2              # between looks at the chain; raise it where requests are metered
 memory = 512                    # MiB for each of what an evaluation holds of updates, models and activations at a time
+scorers = []                    # URLs of the scorers' services: nodes are told them, to hand over what is not taken here
 ray = ""                        # empty: evaluate here; or a Ray cluster ("auto", "10.0.0.5:6379"), with fairshare[ray] installed
 
 # Written by `fairshare aggregator init`: the SHA-256 of the evaluation shards and of the aggregator's own clean data.

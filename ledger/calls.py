@@ -134,6 +134,11 @@ class LedgerCalls:
         function = self._registry.functions.join(_address(signing_key), _address(payout), invited, signature)
         return call_of(self._registry, function, f"join as {invitation.owner}", value=stake)
 
+    def join_open(self, signing_key: str, payout: str, value: int) -> Call:
+        """Join an open federation; `value` wei are the stake and the fee, which is burned. By the owner of the node-to-be."""
+        function = self._registry.functions.joinOpen(_address(signing_key), _address(payout))
+        return call_of(self._registry, function, "join the open federation", value=value)
+
     def rotate_key(self, new_key: str) -> Call:
         """Replace the signing key from the next round on. By the owner."""
         return call_of(

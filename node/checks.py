@@ -10,10 +10,11 @@ from typing import NamedTuple
 from ledger.amounts import show_amount
 from ledger.client import LedgerClient
 from ledger.connection import connect
+from ledger.membership import open_terms
 from ledger.reverts import chain_errors
 from ledger.wallet import Wallet, passphrase_is_given, read_passphrase
-from node.enrolment import check_invitation
-from node.errors import InvitationRejected, SigningKeyMismatch
+from node.enrolment import check_invitation, sample_bound
+from node.errors import InvitationNeeded, InvitationRejected, SigningKeyMismatch
 from node.home import NodeHome, Terms
 from node.membership import find_node, rejoining, told_expelled
 from node.settings import NodeSettings
@@ -78,6 +79,8 @@ class Patient:
 
 def _directory(patient: Patient) -> str:
     settings, invitation = patient.settings, patient.home.invitation()
+    if invitation is None:
+        return f"node.toml is there, without an invitation, for ledger {settings.ledger} on chain {settings.chain_id}"
     if (invitation.ledger, invitation.chain_id) != (settings.ledger, settings.chain_id):
         raise Ill(
             f"the invitation is for ledger {invitation.ledger} on chain {invitation.chain_id}, "
@@ -134,14 +137,21 @@ def _membership(patient: Patient) -> str:
     ledger, owner = patient.ledger, patient.owner
     record = find_node(ledger, owner)
     if record is None or (record.stake == 0 and record.unbonding_until == 0):
+        invitation = patient.home.invitation()
         try:
-            check_invitation(patient.home.invitation(), owner, ledger)
-        except InvitationRejected as error:
+            if invitation is not None:
+                check_invitation(invitation, owner, ledger)
+            elif record is not None and record.expelled:
+                raise InvitationNeeded("it was expelled")
+            else:
+                sample_bound(None, ledger)
+        except (InvitationRejected, InvitationNeeded) as error:
             if record is None:
                 raise
             gone = f"node {record.node} has no stake any more: it left and got it back, or a proof of its fault took it"
             raise Ill(told_expelled(ledger, record) or gone, f"to take part again, {rejoining('{home}')}") from error
-        raise Ill(f"{owner} has not joined, but its invitation is good", "run `fairshare node join {home}`")
+        welcome = "the federation is open" if invitation is None else "its invitation is good"
+        raise Ill(f"{owner} has not joined, but {welcome}", "run `fairshare node join {home}`")
     if record.unbonding_until:
         leaving = (
             f"node {record.node} is leaving, its stake of {show_amount(record.stake)} coin is free at "
@@ -163,7 +173,8 @@ def _balance(patient: Patient) -> str:
         needed = GAS * int(ledger.web3.eth.gas_price)
     record = find_node(ledger, patient.owner)
     if record is None or record.stake == 0:
-        needed += ledger.minimum_stake()
+        terms = open_terms(ledger) if patient.home.invitation() is None else None
+        needed += ledger.minimum_stake() + (terms.fee if terms else 0)
     has = ledger.coin_balance(patient.owner)
     if has < needed:
         raise Ill(f"{patient.owner} has {show_amount(has)} coin, and should have {show_amount(needed)} for gas and stake")
@@ -189,7 +200,9 @@ def _data(patient: Patient) -> str:
     from node.training import set_up
 
     workplace = set_up(patient.terms, patient.settings.data)
-    workplace.fits(patient.home.invitation().max_samples)
+    invitation = patient.home.invitation()
+    record = find_node(patient.ledger, patient.owner) if invitation is None else None
+    workplace.fits((record.max_samples if record else 0) or sample_bound(invitation, patient.ledger))
     workplace.try_out()
     return f"{len(workplace.data)} samples, and a step of training works on them"
 
@@ -206,6 +219,16 @@ def _aggregator(patient: Patient) -> str:
     if health.status != "ok":
         raise Ill(f"{settings.federation_url} answers, but has trouble: {health.status}", "tell the operator; the node waits")
     return f"{settings.federation_url} serves this federation, version {health.version}"
+
+
+def _scorers(patient: Patient) -> str:
+    urls = patient.settings.scorers
+    if not urls:
+        return "none is named: an update that the aggregator refuses could be handed to nobody"
+    for url in urls:
+        with FederationClient(url) as client:
+            client.health()
+    return f"{', '.join(urls)}: an update that the aggregator refuses is handed to them"
 
 
 _INIT = "run `fairshare node init {home} --federation URL --invitation FILE --data SOURCE` again"
@@ -238,5 +261,6 @@ CHECKS = (
     Check("task", ("config",), _task, _INIT + "; install the Python packages that the task imports"),
     Check("data", ("task",), _data, "correct `data` in {home}/node.toml, or the data that it names"),
     Check("aggregator", ("directory",), _aggregator, "set federation_url in {home}/node.toml, or ask the operator to serve it"),
+    Check("scorers", ("directory",), _scorers, "name others with `fairshare node init {home} --scorer URL`, as they tell you"),
 )
 """In this order; what a check needs stands before it."""

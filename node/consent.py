@@ -1,4 +1,6 @@
-"""Asking before a stranger's code runs: config and task are shown whole, or what changed of them, and accepted by one hash."""
+"""Asking before a stranger's code runs: config and task are shown whole, or what changed of them, and accepted by one hash;
+and before a fee is paid.
+"""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -8,7 +10,8 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from node.errors import TermsNotAccepted
+from ledger.amounts import show_amount
+from node.errors import FeeNotAccepted, TermsNotAccepted
 from node.home import Terms
 from protocol.terms import changes
 
@@ -38,6 +41,22 @@ def consent(offered: Terms, accepted: bytes | None, before: Terms | None = None,
     expected = found.hex()[:_TYPED]
     if ask(f"Type {expected} to accept this config and let this code run on your machine and data: ").strip() != expected:
         raise TermsNotAccepted(found, "the federation's terms were not accepted")
+
+
+def accept_fee(fee: int, accepted: int | None, ask: Callable[[str], str] | None = None) -> None:
+    """Return if the participant accepts a fee in wei that it does not get back: so much was accepted beforehand, or it is told
+    and `ask` (by default `input`, if there is a terminal) reads a yes. No fee needs none.
+
+    Raises `FeeNotAccepted`.
+    """
+    if fee <= (accepted or 0):
+        return
+    shown = show_amount(fee)
+    if accepted is None and (ask is not None or sys.stdin.isatty()):
+        told = f"Joining without an invitation costs {shown} coin besides the stake, which nobody gives back. Pay it? [y/N] "
+        if (ask or input)(told).strip().lower() in ("y", "yes"):
+            return
+    raise FeeNotAccepted(shown)
 
 
 def show(offered: Terms, before: Terms | None = None) -> None:

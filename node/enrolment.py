@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ledger.client import LedgerClient
+from ledger.membership import open_terms
 from ledger.wallet import Wallet
-from node.errors import HomeOfAnotherFederation, InvitationRejected
+from node.errors import HomeOfAnotherFederation, InvitationNeeded, InvitationRejected
 from node.home import NodeHome, Terms
 from node.settings import NodeSettings
 from node.terms import fetch_terms
@@ -38,49 +39,67 @@ def check_invitation(invitation: InvitationFile, owner: str, ledger: LedgerClien
         )
 
 
+def sample_bound(invitation: InvitationFile | None, ledger: LedgerClient) -> int:
+    """Most samples a round that a node may count for: by its invitation, or as anybody in an open federation.
+
+    Raises `InvitationNeeded` if it is not open.
+    """
+    if invitation is not None:
+        return invitation.max_samples
+    terms = open_terms(ledger)
+    if terms is None:
+        raise InvitationNeeded(f"the federation of ledger {ledger.ledger_address} is not open")
+    return terms.max_samples
+
+
 def enrol(
     home: NodeHome,
-    invitation: InvitationFile,
+    invitation: InvitationFile | None,
     ledger: LedgerClient,
     client: FederationClient,
     *,
     rpc_url: str,
     data: str | None,
     payout: str | None,
+    scorers: tuple[str, ...] = (),
     consent: Callable[[Terms], None],
 ) -> NodeSettings:
     """Finish a node directory; `consent` raises unless the participant accepts the offer, and nothing is kept before.
 
-    Runs the task's code, once it is accepted, on the node's data. Safe to repeat: settings not given again (None) stay as they
-    were. Raises `HomeOfAnotherFederation` if the directory was finished for another ledger, `TooMuchData`, and what
-    `check_invitation`, `fetch_terms`, the task and the data raise.
+    Without an `invitation` the federation must be open. Runs the task's code, once it is accepted, on the node's data. Safe to
+    repeat: settings not given again (None, no scorers) stay as they were; scorers that were never given are those that the
+    aggregator names. Raises `HomeOfAnotherFederation` if the directory was finished for another ledger, `InvitationNeeded`,
+    `TooMuchData`, and what `check_invitation`, `fetch_terms`, the task and the data raise.
     """
     from node.training import set_up  # brings torch, which checking terms and claiming must not
 
-    before = home.written_settings()
-    asked = f"{invitation.ledger} on chain {invitation.chain_id}"
-    if before is not None and (before.ledger, before.chain_id) != (invitation.ledger, invitation.chain_id):
+    before, domain = home.written_settings(), ledger.domain
+    asked = f"{domain.ledger} on chain {domain.chain_id}"
+    if before is not None and (before.ledger, before.chain_id) != (domain.ledger, domain.chain_id):
         raise HomeOfAnotherFederation(home.path, f"{before.ledger} on chain {before.chain_id}", asked)
     owner = Wallet.open(home.owner_key).address
-    if ledger.index_of(owner) is None:  # a used invitation of a node that has joined may well be past its deadline
+    if invitation is not None and ledger.index_of(owner) is None:  # of one that has joined it may well be past its deadline
         check_invitation(invitation, owner, ledger)
+    bound = sample_bound(invitation, ledger)
     offer = fetch_terms(client, ledger)
     consent(offer)
     source = data if data is not None or before is None else before.data
     # Before a stake is put down: do task, data and bound go together?
     workplace = set_up(offer, source)
-    workplace.fits(invitation.max_samples)
+    workplace.fits(bound)
     workplace.try_out()
+    known = scorers or (before.scorers if before else ())
     settings = NodeSettings(
         federation_url=client.url,
         rpc_url=rpc_url,
-        chain_id=invitation.chain_id,
-        ledger=invitation.ledger,
+        chain_id=domain.chain_id,
+        ledger=domain.ledger,
         payout=payout or (before.payout if before else owner),
         data=source,
-        scorers=before.scorers if before else (),
+        scorers=known or tuple(client.federation().scorer_urls),
     )
-    home.keep_invitation(invitation)
+    if invitation is not None:
+        home.keep_invitation(invitation)
     home.keep_terms(offer)
     home.write_settings(settings)
     return settings

@@ -7,6 +7,8 @@ NodeError
 │   ├── HomeInUse              another `fairshare node run` works here
 │   └── StoreUnreadable        state.sqlite is not this version's
 ├── EnrolmentError             the federation or the invitation is not what it should be
+│   ├── InvitationNeeded       the federation is not open, or the node was expelled
+│   ├── FeeNotAccepted         nobody has accepted what joining an open federation costs
 │   ├── InvitationRejected     not for this owner, too late, or not by an operator
 │   ├── FederationMismatch     what the URL answers is not what the ledger says
 │   ├── TermsNotAccepted       nobody has accepted config and task
@@ -48,7 +50,8 @@ class HomeIncomplete(HomeError):
         self.home, self.missing = home, missing
         super().__init__(
             f"{home} has no {missing}: "
-            f"finish it with `fairshare node init {home} --federation URL --invitation FILE --data SOURCE`"
+            f"finish it with `fairshare node init {home} --federation URL --invitation FILE --data SOURCE`; for a federation "
+            "that is open, name its ledger by --ledger instead of the invitation"
         )
 
 
@@ -80,6 +83,27 @@ class StoreUnreadable(HomeError):
 
 class EnrolmentError(NodeError):
     """The federation or the invitation is not what it should be; nothing was accepted."""
+
+
+class InvitationNeeded(EnrolmentError):
+    """Without an invitation the registry does not take this owner."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"nobody joins here without an invitation: {reason}; ask the operator for one (`fairshare ledger invite`), and "
+            "give it to `fairshare node init` by --invitation"
+        )
+
+
+class FeeNotAccepted(EnrolmentError):
+    """Joining an open federation costs a fee, and nobody has accepted it."""
+
+    def __init__(self, fee: str) -> None:
+        self.fee = fee
+        super().__init__(
+            f"joining costs a fee of {fee} coin, which is burned, and nobody has accepted it: accept it by --fee {fee}"
+        )
 
 
 class InvitationRejected(EnrolmentError):

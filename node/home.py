@@ -76,12 +76,12 @@ class NodeHome:
         """Replace node.toml; written last by init, so that a node.toml means that everything else is there."""
         write_durably(self.settings_file, settings.text().encode())
 
-    def invitation(self) -> InvitationFile:
-        """The invitation that init stored. Raises `HomeIncomplete`, `FormatError`."""
+    def invitation(self) -> InvitationFile | None:
+        """The invitation that init stored, None for a federation that is open. Raises `FormatError`."""
         try:
             return read_invitation(self.path / "invitation.json")
         except FileNotFoundError:
-            raise HomeIncomplete(self.path, "invitation.json") from None
+            return None
 
     def keep_invitation(self, invitation: InvitationFile) -> None:
         """Store the invitation for join."""

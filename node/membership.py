@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from ledger.amounts import show_amount
 from ledger.client import LedgerClient
-from ledger.membership import expelled_for
+from ledger.membership import expelled_for, open_terms
 from ledger.outbox import outbox
 from ledger.records import NodeRecord
 from ledger.sender import Sender
 from ledger.wallet import Wallet
 from node.enrolment import check_invitation
-from node.errors import NotJoined
+from node.errors import InvitationNeeded, NotJoined
 from node.home import NodeHome
 from node.settings import NodeSettings
 from node.terms import accepted_terms, in_force
@@ -27,14 +27,21 @@ class Joined:
 
 
 def join(
-    home: NodeHome, settings: NodeSettings, ledger: LedgerClient, passphrase: Callable[[], str], stake: int | None = None
+    home: NodeHome,
+    settings: NodeSettings,
+    ledger: LedgerClient,
+    passphrase: Callable[[], str],
+    stake: int | None = None,
+    accept_fee: Callable[[int], None] = lambda fee: None,
 ) -> Joined:
     """Join with `stake` wei (None: the registry's minimum). Who has joined already is told so, and nothing is sent.
 
-    `passphrase` opens the owner's wallet, and is only asked for if there is something to sign.
+    By the invitation of the directory, or, without one, as anybody joins an open federation: `accept_fee` hears of the fee in
+    wei, and raises unless it is accepted. `passphrase` opens the owner's wallet, and is only asked for if there is something to
+    sign.
 
-    Raises `InvitationRejected`, `TermsNotAccepted`, and what wallet and sender raise: `TransactionRefused` says how much coin is
-    missing, `Reverted` why the registry refuses.
+    Raises `InvitationRejected`, `InvitationNeeded`, `TermsNotAccepted`, and what wallet and sender raise: `TransactionRefused`
+    says how much coin is missing, `Reverted` why the registry refuses.
     """
     accepted_terms(home, in_force(ledger), "the federation")
     owner = Wallet.open(home.owner_key)
@@ -42,17 +49,28 @@ def join(
         known = find_node(ledger, owner.address)
         if known is not None and known.unbonding_until == 0 and known.stake > 0:
             return Joined(known, None)
-        invitation = home.invitation()
-        check_invitation(invitation, owner.address, ledger)
-        call = ledger.join(
-            Wallet.open(home.signing_key).address,
-            settings.payout,
-            invitation.invitation,
-            invitation.signature_bytes,
-            ledger.minimum_stake() if stake is None else stake,
-        )
-        mined = Sender(ledger.web3, owner.unlock(passphrase()), journal).submit(f"join {invitation.nonce}", call)
+        invitation, signing_key = home.invitation(), Wallet.open(home.signing_key).address
+        deposit = ledger.minimum_stake() if stake is None else stake
+        if invitation is not None:
+            check_invitation(invitation, owner.address, ledger)
+            signed = (invitation.invitation, invitation.signature_bytes)
+            key, call = f"join {invitation.nonce}", ledger.join(signing_key, settings.payout, *signed, deposit)
+        else:
+            fee = _open_fee(ledger, known)
+            accept_fee(fee)
+            key, call = "join open", ledger.join_open(signing_key, settings.payout, deposit + fee)
+        mined = Sender(ledger.web3, owner.unlock(passphrase()), journal).submit(key, call)
     return Joined(own_node(home, ledger), mined.tx_hash)
+
+
+def _open_fee(ledger: LedgerClient, known: NodeRecord | None) -> int:
+    """What joining costs besides the stake. Raises `InvitationNeeded`."""
+    terms = open_terms(ledger)
+    if terms is None:
+        raise InvitationNeeded(f"the federation of ledger {ledger.ledger_address} is not open")
+    if known is not None and known.expelled:
+        raise InvitationNeeded(f"node {known.node} was expelled")
+    return terms.fee
 
 
 def find_node(ledger: LedgerClient, owner: str) -> NodeRecord | None:

@@ -163,13 +163,16 @@ class Participation:
         self.store.revealed(number)
 
     def _handed_over(self, record: RoundRecord, body: bytes) -> bool:
-        """Whether a scorer took the body that the aggregator did not: it forwards it, and attests no outcome without it."""
-        signature = record.update.sign(self.ledger.domain, self.account)
+        """Whether a scorer took the body that the aggregator did not: it forwards it, and attests no outcome without it.
+
+        Every one is tried: who named them may be the aggregator, and one that is a scorer is enough.
+        """
+        signature, taken = record.update.sign(self.ledger.domain, self.account), False
         for url in self.settings.scorers:
             try:
                 with FederationClient(url) as scorer:
                     scorer.hand_over(record.update, signature, record.salt, body)
-                return True
+                taken = True
             except ServiceError:
                 continue
-        return False
+        return taken

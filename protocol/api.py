@@ -66,7 +66,10 @@ class TermsView(Resource):
 
 
 class FederationView(Resource):
-    """What a federation is; `config_hash` and `task_hash`, in force, must equal the ledger's before anything is believed."""
+    """What a federation is; `config_hash` and `task_hash`, in force, must equal the ledger's before anything is believed.
+
+    `scorer_urls` are as the aggregator has them: whoever fears it asks the scorers themselves.
+    """
 
     name: str
     chain_id: int
@@ -81,6 +84,7 @@ class FederationView(Resource):
     last_round: int
     latest_final: int
     node_count: int
+    scorer_urls: list[str] = []
     block: int
 
 

@@ -99,7 +99,7 @@ def assemble_service(context: Context, home: AggregatorHome, settings: Settings,
         index,
         logs,
     )
-    views = Views(context, journal, lambda: coordinator.trouble)
+    views = Views(context, journal, lambda: coordinator.trouble, settings.scorers)
     rollbacks = Rollbacks(context, views.figures.forget)
     expelling, own_data = Expelling(context, sender, scorer), (settings.shards, settings.root_set)
     coordinator = Coordinator(context, steps, expelling, rollbacks, index, *own_data, settings.poll_seconds)

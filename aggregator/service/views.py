@@ -37,14 +37,17 @@ from protocol.version import VERSION
 
 
 class Views:
-    """Answers of the API, all of them reads. `trouble` says what the coordinator keeps failing at."""
+    """Answers of the API, all of them reads. `trouble` says what the coordinator keeps failing at; `scorers` are their URLs."""
 
-    def __init__(self, context: Context, journal: SqlJournal, trouble: Callable[[], str | None]) -> None:
+    def __init__(
+        self, context: Context, journal: SqlJournal, trouble: Callable[[], str | None], scorers: tuple[str, ...] = ()
+    ) -> None:
         self.context = context
         self.logs = SqlLogs(context.store.engine)
         self.figures = ChainFigures(context.ledger, self.logs, context.federation.pool)
         self._journal = journal
         self._trouble = trouble
+        self._scorers = scorers
         self._evidence = EvidenceReader(context.blobs)
         self._contributed: dict[tuple[int, int], RoundContribution] = {}  # by round and node, of Final rounds
 
@@ -75,6 +78,7 @@ class Views:
             last_round=ledger.last_round(),
             latest_final=ledger.latest_final(),
             node_count=ledger.node_count(),
+            scorer_urls=list(self._scorers),
             block=block,
         )
 

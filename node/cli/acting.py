@@ -31,7 +31,19 @@ def init(
         str | None,
         typer.Option(metavar="URL", envvar="FAIRSHARE_RPC_URL", help="Nodes of the chain, separated by commas."),
     ] = None,
+    ledger: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="RoundLedger of a federation that is open to all, instead of an invitation."),
+    ] = None,
+    chain_id: Annotated[int | None, typer.Option(min=1, help="Id of that ledger's chain; default: the local chain's.")] = None,
     payout: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where rewards go; default: the owner.")] = None,
+    scorer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="A scorer, for an update that the aggregator refuses. May be repeated; default: those that it names.",
+        ),
+    ] = None,
     accept_terms: Annotated[
         str | None, typer.Option(metavar="SHA256", help="Accept the config and task with this hash, without being asked.")
     ] = None,
@@ -41,13 +53,14 @@ def init(
     """Make the node's keys; with an invitation, check the federation against the chain and accept its terms, config and task.
 
     The first call needs the directory alone, and prints the owner's address for the operator, who makes the invitation.
-    The second one finishes. Both may be repeated; what is not given again stays as it was. When the terms change, the same
-    command shows what is different, and accepts that; also of terms that are only announced.
+    The second one finishes; where the federation is open, --ledger stands for the invitation. Both may be repeated; what is not
+    given again stays as it was. When the terms change, the same command shows what is different, and accepts that; also of terms
+    that are only announced.
 
     Example: fairshare node init press-7 --federation http://host:8700 --invitation invitation.json --data press-7.csv
     """
     from ledger.client import LedgerClient
-    from ledger.places import LOCAL_RPC_URL, read_address
+    from ledger.places import LOCAL_CHAIN_ID, LOCAL_RPC_URL, read_address
     from ledger.wallet import read_passphrase
     from node.enrolment import enrol, home_at, make_keys
     from node.errors import HomeIncomplete
@@ -63,20 +76,38 @@ def init(
         owner, signing = make_keys(home, passphrase)
     keys = {"owner": str(owner.address), "signing_key": str(signing.address)}
     before = home.written_settings()
-    if before is None and federation is None and invitation is None:
+    if before is None and federation is None and invitation is None and ledger is None:
         following = f"fairshare ledger invite {owner.address} --federation FEDERATION_DIR"
         emit({**keys, "ready": False, "next": following}, as_json, lambda: _show_keys(directory, keys, following))
         return
     if before is None and federation is None:
         raise HomeIncomplete(directory, "URL of the aggregator")
     invited = home.invitation() if invitation is None else read_invitation(invitation)
+    if invited is not None:
+        address, chain = invited.ledger, invited.chain_id
+    elif ledger is not None:
+        address, chain = read_address(ledger), chain_id or LOCAL_CHAIN_ID
+    elif before is not None:
+        address, chain = before.ledger, before.chain_id
+    else:
+        raise HomeIncomplete(directory, "invitation")
     chain_url = rpc_url or (before.rpc_url if before else LOCAL_RPC_URL)
     url = federation or (before.federation_url if before else "")
     with working("asking the chain and the aggregator", quiet=as_json) as tell, FederationClient(url) as client:
         agreeing = _Agreeing(home, tell, accepted)
-        ledger = LedgerClient.open(chain_url, invited.chain_id, invited.ledger)
-        settings = enrol(home, invited, ledger, client, rpc_url=chain_url, data=data, payout=paid_to, consent=agreeing.now)
-        agreeing.ahead(settings, client, ledger)
+        contracts = LedgerClient.open(chain_url, chain, address)
+        settings = enrol(
+            home,
+            invited,
+            contracts,
+            client,
+            rpc_url=chain_url,
+            data=data,
+            payout=paid_to,
+            scorers=tuple(scorer or ()),
+            consent=agreeing.now,
+        )
+        agreeing.ahead(settings, client, contracts)
     following = f"fairshare node join {shlex.quote(str(directory))}"
     result = {**keys, "ready": True, "next": following, **settings.model_dump(mode="json")}
     emit(
@@ -88,20 +119,31 @@ def init(
 def join(
     directory: Home,
     stake: Annotated[str | None, typer.Option(help="Coin to deposit, as a decimal number; default: the least.")] = None,
+    fee: Annotated[
+        str | None, typer.Option(help="Accept so much coin of fee, in an open federation, without being asked.")
+    ] = None,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
     """Join the federation: deposit the stake and enter the registry. Repeated, it changes nothing.
 
+    Without an invitation, where the federation is open to all, it costs a fee as well, which is shown, and asked for, first.
+
     Example: fairshare node join press-7
     """
     from ledger.amounts import parse_amount, show_amount
     from node import membership
+    from node.consent import accept_fee
 
-    wei = None if stake is None else parse_amount(stake)
+    wei, most = (None if amount is None else parse_amount(amount) for amount in (stake, fee))
     with working("joining", quiet=as_json) as tell:
+
+        def agree(costs: int) -> None:
+            with tell.paused():
+                accept_fee(costs, most)
+
         home, settings, ledger = open_home(directory)
-        joined = membership.join(home, settings, ledger, asking(tell, directory, passphrase_file), wei)
+        joined = membership.join(home, settings, ledger, asking(tell, directory, passphrase_file), wei, agree)
     record, tx_hash = joined.node, None if joined.tx_hash is None else "0x" + joined.tx_hash.hex()
     did = "has joined already, as" if tx_hash is None else "joined as"
     sentence = f"{record.owner} {did} node {record.node} with a stake of {show_amount(record.stake)} coin."

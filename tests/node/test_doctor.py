@@ -120,7 +120,6 @@ def _another_federation(world: World, home: NodeHome) -> None:
     [
         ("directory", lambda w, h: h.settings_file.unlink(), "no node.toml", "fairshare node init"),
         ("directory", _rewrite(lambda h: h.settings_file, "rpc_url = 3\n"), "rpc_url", "fairshare node init"),
-        ("directory", lambda w, h: (h.path / "invitation.json").unlink(), "no invitation.json", "--invitation FILE"),
         ("directory", _another_invitation, "the invitation is for ledger", "fairshare node init"),
         ("record", _rewrite(lambda h: h.store, "no database " * 50), "record of rounds", "restore state.sqlite"),
         ("key", lambda w, h: h.owner_key.unlink(), "no wallet at", "restore"),

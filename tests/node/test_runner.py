@@ -94,6 +94,24 @@ def test_who_joins_in_an_open_round_takes_part_from_the_next_on(world: World) ->
     assert (1, 0) not in world.service.commits
 
 
+def test_a_commitment_on_chain_that_the_record_does_not_know_keeps_the_node_from_a_second_one(world: World) -> None:
+    """The record was lost; two Updates would cost the stake."""
+    home, lines, client = world.node(0), Lines(), world.federation.client
+    world.open_round()
+    base = client.round(0).model_hash
+    before = Update(1, client.round(1).inputs, 0, base, bytes(32), 16)
+    world.federation.send("stranger", client.commit(before, before.sign(client.domain, account("signer 0"))))
+
+    def pause(_: float) -> None:
+        if client.last_round() == 1 and client.round(1).state is RoundState.OPEN:
+            world.federation.send("aggregator", client.abandon(1))
+        world.direct()
+
+    (report,) = world.run(home, lines=lines, pause=pause)
+    assert (report.round, "round 1 is left out" in lines) == (2, True)
+    assert (1, 0) not in world.service.commits
+
+
 def test_a_round_whose_time_to_commit_is_over_is_left_out(world: World) -> None:
     home, lines = world.node(0), Lines()
     world.open_round()

@@ -43,6 +43,7 @@ FEDERATION = FederationView(
     last_round=1,
     latest_final=1,
     node_count=2,
+    scorer_urls=["https://scorer.example:8710"],
     block=41,
 )
 
