@@ -24,7 +24,7 @@ from aggregator.terms import read_config
 from ledger.records import RoundState
 from protocol.api import Hash, HexBytes
 from protocol.client import FederationClient
-from protocol.errors import ServiceError
+from protocol.errors import ServiceError, ServiceRefused
 from protocol.evidence import Evidence, Kind
 from protocol.files import write_durably
 from protocol.parameters import decode_tensors
@@ -70,6 +70,7 @@ class Forwarding:
         self._gathering = gathering
         self._directory = gathering.home.path / "bodies"
         self._limits: dict[bytes, int] = {}  # by the inputs of a round, which bind its config
+        self._answered: set[tuple[int, int, bytes]] = set()  # what the aggregator said yes or no to: round, node, parameters
 
     def limit(self, number: int) -> int:
         """How large a body may be, in bytes: the config says it that the round opened with.
@@ -131,7 +132,18 @@ class Forwarding:
         is_new = not path.exists()
         write_durably(path, (handed.model_dump_json() + "\n").encode())
         if is_new:
-            self._pass_on(update, offered, hashed)
+            self._pass_on(handed, offered.is_forwarded)
+
+    def resend(self) -> None:
+        """Forward again what the aggregator did not answer to, as long as it may still take it: it may have been away."""
+        ledger = self._gathering.ledger
+        for number in range(ledger.latest_final() + 1, ledger.last_round() + 1):
+            on_chain = ledger.round(number)
+            if on_chain.state is not RoundState.CLOSED or ledger.now() >= forwarding_deadline(on_chain, ledger.timing()):
+                continue
+            for handed in self._of(number):
+                if (number, handed.node, handed.parameters) not in self._answered:
+                    self._pass_on(handed, to_aggregator_only=True)
 
     def check(self, evidence: Evidence) -> None:
         """Raise `BodyWithheld` if a body that was forwarded in time is not in a round's evidence."""
@@ -157,19 +169,24 @@ class Forwarding:
         base = self._gathering.ledger.round(on_chain.parent).model_hash
         return Update(number, on_chain.inputs, node, base, parameters, samples)
 
-    def _pass_on(self, update: Update, offered: Commitment, hashed: bytes) -> None:
+    def _pass_on(self, handed: HandedBody, to_aggregator_only: bool) -> None:
         # The aggregator is the first mirror. What another scorer sent, it has told the others about itself.
-        mirrors = self._gathering.mirrors
-        body = self._gathering.blobs.get(hashed)
-        for mirror in mirrors[:1] if offered.is_forwarded else mirrors:
-            self._send(mirror, update, offered, body)
+        update = self._bound(handed.round, handed.node, handed.parameters, handed.samples)
+        body = self._gathering.blobs.get(handed.body_hash)
+        for mirror in self._gathering.mirrors[: 1 if to_aggregator_only else None]:
+            is_answered = self._send(mirror, update, handed, body)
+            if is_answered and mirror is self._gathering.mirrors[0]:
+                self._answered.add((handed.round, handed.node, handed.parameters))
 
-    def _send(self, mirror: FederationClient, update: Update, offered: Commitment, body: bytes) -> None:
+    def _send(self, mirror: FederationClient, update: Update, handed: HandedBody, body: bytes) -> bool:
+        """Whether the mirror answered, be it a refusal."""
         try:
-            mirror.hand_over(update, offered.signature, offered.salt, body)
+            mirror.hand_over(update, handed.signature, handed.salt, body)
             log.info("body forwarded", round=update.round, node=update.node, to=mirror.url)
         except ServiceError as error:
             log.warning("body not taken", round=update.round, node=update.node, by=mirror.url, why=str(error))
+            return isinstance(error, ServiceRefused) and error.status < 500
+        return True
 
     def _of(self, number: int) -> Iterator[HandedBody]:
         for path in sorted(Path(self._directory).glob(f"{number}-*.json")):

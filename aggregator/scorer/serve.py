@@ -36,11 +36,12 @@ _TRANSIENT = (AggregatorError, LedgerError, ServiceError, OSError)
 class Follower:
     """Leads one scorer through the rounds. `trouble` is a sentence about what keeps failing, None while all goes well."""
 
-    def __init__(self, gathering: Gathering) -> None:
+    def __init__(self, gathering: Gathering, forwarding: Forwarding) -> None:
         self.trouble: str | None = None
         self.attesting = Attesting(gathering)
         self.expelling = Expelling(gathering, self.attesting.records)
         self._voting = Voting(gathering)
+        self._forwarding = forwarding
         self._gathering = gathering
         self._told: set[int] = set()
         self._refused: set[tuple[int, bytes]] = set()
@@ -63,11 +64,13 @@ class Follower:
         self._stopping.set()
 
     def turn(self) -> None:
-        """Vote in open disputes; attest the rounds that are not Final if there is an outcome, or look at what others proposed; of
-        those that became Final and were attested here, sign out whom their evidence expels.
+        """Forward what the aggregator was not there to take; vote in open disputes; attest the rounds that are not Final if
+        there is an outcome, or look at what others proposed; of those that became Final and were attested here, sign out whom
+        their evidence expels.
 
         Raises what keeps it from knowing; a refusal is only logged, as it is a result.
         """
+        self._forwarding.resend()
         try:
             self._voting.turn()
         finally:  # what keeps a vote back keeps no attestation back
@@ -106,7 +109,8 @@ class Follower:
 def run(gathering: Gathering, announce: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; `announce` hears the URL as soon as connections are taken. Raises `CannotListen`."""
     settings, home = gathering.settings, gathering.home
-    follower, forwarding = Follower(gathering), Forwarding(gathering)
+    forwarding = Forwarding(gathering)
+    follower = Follower(gathering, forwarding)
     library = ScorerLibrary(gathering, follower.attesting.records, follower.expelling.kept)
     mirror = Mirror(library, Gatekeeper(gathering.ledger, NonceStore(home.nonces_file)))
     app = create_app(gathering, mirror, forwarding)

@@ -65,10 +65,11 @@ class Scorer:
         settings = ScorerSettings(ledger=ledger, rpc_url=chain.url, chain_id=chain.chain_id, mirrors=tuple(mirrors))
         gathered = gather(home, settings, settings.mirrors, home.blobs_directory, account(name))
         self.gathering: Gathering = stack.enter_context(gathered)
-        self.follower = Follower(self.gathering)
+        self.forwarding = Forwarding(self.gathering)
+        self.follower = Follower(self.gathering, self.forwarding)
         library = ScorerLibrary(self.gathering, self.follower.attesting.records, self.follower.expelling.kept)
         mirror = Mirror(library, Gatekeeper(self.gathering.ledger, NonceStore(home.nonces_file)))
-        self.url = stack.enter_context(answering(create_app(self.gathering, mirror, Forwarding(self.gathering))))
+        self.url = stack.enter_context(answering(create_app(self.gathering, mirror, self.forwarding)))
         signer = RequestSigner(stage.ledger.domain, account(name))
         self.client = stack.enter_context(FederationClient(self.url, signer=signer))
 
