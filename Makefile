@@ -50,7 +50,7 @@ guards: contracts/node_modules ## take the contracts' guards away one by one: a 
 	$(PYTHON) contracts/tools/guards.py
 
 soak: .venv/dev slither coverage guards ## the long checks of the contracts: analysis, coverage, guards, deep fuzzing (an hour or two)
-	SOAK=1 $(BIN)/python -m pytest tests/contracts/test_differential.py
+	SOAK=1 $(BIN)/python -m pytest tests/contracts/test_differential.py tests/contracts/test_honest_rounds.py
 	cd contracts && FOUNDRY_PROFILE=soak npm run --silent test
 
 artifacts: .venv/dev contracts/node_modules ## fail if contracts/artifacts differ from the sources

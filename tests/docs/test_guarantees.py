@@ -17,4 +17,4 @@ def test_guarantees_name_their_tests() -> None:
 def test_what_shows_a_guarantee_exists(named: str) -> None:
     file, _, function = named.partition("::")
     assert (ROOT / file).exists()
-    assert not function or f"def {function}(" in (ROOT / file).read_text()
+    assert not function or re.search(rf"(?:def|function) {function}\(", (ROOT / file).read_text())

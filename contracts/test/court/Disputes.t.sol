@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IBondRegistry} from "../../interfaces/IBondRegistry.sol";
 import {ICourt} from "../../interfaces/ICourt.sol";
 import {IOfficers} from "../../interfaces/IOfficers.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
 import {Evidence} from "../../libraries/Evidence.sol";
 import {Recomputation} from "../../libraries/Recomputation.sol";
 import {Trees} from "../../libraries/Trees.sol";
+import {TypedData} from "../../libraries/TypedData.sol";
 import {CourtTest} from "../utils/CourtTest.sol";
 
 // dispute
@@ -18,11 +20,11 @@ import {CourtTest} from "../utils/CourtTest.sol";
 // └── for it within the tolerances of the kind, against it otherwise
 // decide
 // ├── before the votes are revealed, or twice: reverts
-// ├── every number of votes: as in the table of ICourt
+// ├── every number of votes of four scorers, and f + 1 of seven: as in the table of ICourt
 // ├── not decided in time: Void
 // └── all bonds together delay a round no longer than one
 // contradiction
-// ├── of a scorer that attested and revealed against: it loses its bond
+// ├── of a scorer that attested and revealed against: it loses its bond, also while that unbonds, and whoever shows it
 // └── of any other: reverts
 contract DisputesTest is CourtTest {
     uint64 private round;
@@ -34,13 +36,16 @@ contract DisputesTest is CourtTest {
         super.setUp();
         round = _closed();
         utility = abi.encode(abi.encodePacked(uint8(7)), uint32(0), int256(1_000_000));
-        bytes32[] memory leaves = new bytes32[](1);
-        leaves[0] = Trees.leaf(ledger.federation(), 7, 0, utility);
         bytes32 root;
-        (root, path) = _tree(leaves, 0, 20);
+        (root, path) = _tree(_leaves(), 0, 20);
         header.roots[6] = root;
         _proposeOutcome(round);
         vm.deal(STRANGER, 100 ether);
+    }
+
+    function _leaves() private view returns (bytes32[] memory leaves) {
+        leaves = new bytes32[](1);
+        leaves[0] = Trees.leaf(ledger.federation(), 7, 0, utility);
     }
 
     function _file() private returns (uint256) {
@@ -323,6 +328,47 @@ contract DisputesTest is CourtTest {
         }
     }
 
+    /// @dev With seven scorers, f = 2: two against a leaf are too few, three are enough.
+    function test_decide_ofSevenScorers() public {
+        _wait(WINDOW);
+        uint256[] memory keys = _sortedKeys(7);
+        _appoint(_aggregator(), _scorers(7));
+        vm.deal(address(this), 3 * SCORER_BOND);
+        for (uint256 i; i < 7; ++i) {
+            (uint256 held,) = registry.bondOf(vm.addr(keys[i]));
+            if (held == 0) registry.depositBond{value: SCORER_BOND}(vm.addr(keys[i]));
+        }
+        round = _closed();
+        (header.roots[6],) = _tree(_leaves(), 0, 20);
+        IRoundLedger.Proposal memory proposal = IRoundLedger.Proposal(Evidence.hash(header), keccak256("model"), scores);
+        bytes[] memory attestations = new bytes[](5);
+        bytes32 attested = TypedData.hash(
+            TypedData.Attestation(round, _seed(round), proposal.evidenceRoot, keccak256(scores), proposal.modelHash)
+        );
+        for (uint256 i; i < 5; ++i) {
+            attestations[i] = _sign(keys[i], attested);
+        }
+        ledger.propose(round, proposal, attestations);
+        uint256 snapshot = vm.snapshotState();
+        for (uint256 against = 2; against <= 3; ++against) {
+            uint256 id = _file();
+            for (uint256 i; i < against; ++i) {
+                vm.prank(vm.addr(keys[i]));
+                court.sealVote(id, keccak256(abi.encode(id, vm.addr(keys[i]), _other(), SALT)));
+            }
+            vm.warp(vm.getBlockTimestamp() + VOTE);
+            for (uint256 i; i < against; ++i) {
+                vm.prank(vm.addr(keys[i]));
+                court.revealVote(id, utility, _other(), SALT);
+            }
+            vm.warp(vm.getBlockTimestamp() + VOTE);
+            court.decide(id);
+            ICourt.Verdict verdict = against == 2 ? ICourt.Verdict.Undecided : ICourt.Verdict.Upheld;
+            vm.assertEq(uint256(court.disputeOf(id).verdict), uint256(verdict));
+            vm.revertToState(snapshot);
+        }
+    }
+
     function test_decide_inTheRoundsFavour_needsItsTransaction() public {
         uint256 id = _file();
         _vote(id, 4, 0);
@@ -393,6 +439,29 @@ contract DisputesTest is CourtTest {
         court.proveContradiction(id, _scorer(3));
         vm.expectRevert(abi.encodeWithSelector(IOfficers.NotAScorer.selector, STRANGER));
         court.proveContradiction(id, STRANGER);
+    }
+
+    function test_contradiction_reachesTheUnbonding() public {
+        uint256 id = _file();
+        _vote(id, 1, 3);
+        vm.prank(_scorer(1));
+        registry.unbond();
+        vm.warp(vm.getBlockTimestamp() + UNBONDING - 1);
+        court.proveContradiction(id, _scorer(1));
+        vm.warp(vm.getBlockTimestamp() + 1);
+        vm.expectRevert(abi.encodeWithSelector(IBondRegistry.NotUnbonding.selector, _scorer(1)));
+        registry.withdrawBond(_scorer(1));
+    }
+
+    /// @dev A scorer that shows its own contradiction gets no more than the fee back.
+    function test_contradiction_accusingOneselfDoesNotPay() public {
+        uint256 id = _file();
+        _vote(id, 1, 3);
+        vm.prank(_scorer(1));
+        court.proveContradiction(id, _scorer(1));
+        registry.collect(_scorer(1));
+        vm.assertEq(_scorer(1).balance, PROOF_FEE);
+        vm.assertLe(PROOF_FEE, SCORER_BOND / 2);
     }
 }
 

@@ -68,6 +68,17 @@ contract EvidenceProofsTest is CourtTest {
         }
     }
 
+    /// @dev An aggregator that shows its own fault, before anybody else can, gets no more than the fee back.
+    function test_header_accusingOneselfDoesNotPay() public {
+        round = _closed();
+        header.inputs = "others";
+        _proposeOutcome(round);
+        vm.prank(_aggregator());
+        court.proveWrongHeader(round, header, updateRoot, closeHash);
+        _lost(_aggregator(), PROOF_FEE);
+        vm.assertLe(PROOF_FEE, AGGREGATOR_BOND / 2);
+    }
+
     function test_anotherHeader() public {
         round = _proposed();
         bytes32 expected = Evidence.hash(header);

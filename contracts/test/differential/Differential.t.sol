@@ -11,6 +11,7 @@ import {BaseTest} from "../utils/BaseTest.sol";
 interface FileVm {
     function readFileBinary(string calldata path) external view returns (bytes memory);
     function envString(string calldata name) external view returns (string memory);
+    function envUint(string calldata name) external view returns (uint256);
 }
 
 /// @notice Everything that both sides compute, on random cases: what Python got must be what Solidity gets.

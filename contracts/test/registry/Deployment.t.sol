@@ -8,6 +8,7 @@ import {IOfficers} from "../../interfaces/IOfficers.sol";
 import {BaseTest} from "../utils/BaseTest.sol";
 
 // constructor
+// ├── the first officers and their bonds: told by events, for round 1
 // ├── scorers not 3f + 1 between 1 and 31: reverts
 // ├── a scorer zero, named twice or the aggregator, or an aggregator zero: reverts
 // ├── another value than the first bonds: reverts
@@ -20,6 +21,22 @@ contract RegistryDeploymentTest is BaseTest {
         vm.assertEq(registry.unbonding(), UNBONDING);
         vm.assertEq(registry.MAX_NODES(), 8191);
         vm.assertEq(registry.nodeCount(), 0);
+    }
+
+    /// @dev The first bonds count from the first round on, and the events say so.
+    function test_firstBonds_areTold() public {
+        address[] memory scorers = _scorers(4);
+        vm.expectEmit();
+        emit IOfficers.AggregatorAppointed(AGGREGATOR, 1);
+        vm.expectEmit();
+        emit IOfficers.ScorersAppointed(scorers, 1);
+        vm.expectEmit();
+        emit IBondRegistry.BondDeposited(AGGREGATOR, AGGREGATOR_BOND, 1);
+        for (uint256 i; i < 4; ++i) {
+            vm.expectEmit();
+            emit IBondRegistry.BondDeposited(scorers[i], SCORER_BOND, 1);
+        }
+        _newRegistry(address(ledger), address(court), scorers);
     }
 
     function test_scorers_haveTheirIndices() public {
