@@ -14,7 +14,7 @@ from ledger.disputes import Disputes
 from ledger.records import RoundState
 from ledger.wallet import Wallet
 from protocol.config import parse_config
-from protocol.evidence import Evidence
+from protocol.evidence import Evidence, update_leaf
 from protocol.files import write_durably
 from protocol.trees import NODE_TREE_DEPTH, tree_root
 from tests.contracts.test_court import SCORES, close, evidence, leaves_of, opened
@@ -48,7 +48,9 @@ def home(federation: TestFederation[Anvil], tmp_path_factory: pytest.TempPathFac
     update_leaves = leaves_of(federation, updates)
     close(federation, number, update_leaves)
     header, leaves = evidence(federation, number, tree_root(update_leaves, NODE_TREE_DEPTH))
-    bundle = Evidence(header, tuple(leaf for kind in leaves.values() for leaf in kind.values()))
+    found = [leaf for kind in leaves.values() for leaf in kind.values()]
+    bundle = Evidence(header, (*found, *(update_leaf(*signed) for signed in updates.values())))
+    bundle.check_roots()
     root = write_evidence(bundle, BlobStore(home.blobs_directory))
     federation.propose(number, SCORES, evidence_root=root)
     return home

@@ -149,7 +149,7 @@ def test_a_model_is_cached_for_ever(standing: Service) -> None:
 
 def test_the_openapi_document_is_complete() -> None:
     document = create_app(BrokenViews(), NO_MIRROR).openapi()
-    assert len(document["paths"]) == 20
+    assert len(document["paths"]) == 22
     tags = {tag["name"] for tag in document["tags"]}
     for path, operations in document["paths"].items():
         for operation in operations.values():
