@@ -11,7 +11,7 @@ export OPENBLAS_NUM_THREADS := 1
 export QUICK
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs unit forge slither coverage guards soak artifacts contracts format clean
+.PHONY: help demo test check docs unit forge slither coverage guards differential honest deep soak artifacts contracts format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z%-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -49,9 +49,17 @@ coverage: contracts/node_modules ## fail unless the tests cover 98 % of the cont
 guards: contracts/node_modules ## take the contracts' guards away one by one: a test must fail (half an hour; can be stopped)
 	$(PYTHON) contracts/tools/guards.py
 
-soak: .venv/dev slither coverage guards ## the long checks of the contracts: analysis, coverage, guards, deep fuzzing (an hour or two)
-	SOAK=1 $(BIN)/python -m pytest tests/contracts/test_differential.py tests/contracts/test_honest_rounds.py
+differential: .venv/dev contracts/node_modules
+	SOAK=1 $(BIN)/python -m pytest tests/contracts/test_differential.py
+
+honest: .venv/dev contracts/node_modules
+	SOAK=1 $(BIN)/python -m pytest tests/contracts/test_honest_rounds.py
+
+deep: contracts/node_modules
 	cd contracts && FOUNDRY_PROFILE=soak npm run --silent test
+
+soak: .venv/dev ## the long checks of the contracts: analysis, coverage, deep fuzzing, guards (an hour or two; FROM=step goes on)
+	$(PYTHON) contracts/tools/soak.py $(FROM)
 
 artifacts: .venv/dev contracts/node_modules ## fail if contracts/artifacts differ from the sources
 	$(BIN)/python -m ledger.build --check
