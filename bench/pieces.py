@@ -27,12 +27,21 @@ def source_hash(*places: str) -> str:
 
 def piece(name: str, version: str, measure: Callable[[], Any]) -> Any:
     """What `measure` returned the last time under this name and version, or what it returns now. Anything JSON can carry."""
-    path = OUT / "pieces" / f"{_safe(name)}-{version}.json"
+    path = _path(name, version)
     if path.exists():
         return json.loads(path.read_text())
     found = measure()
     write_durably(path, json.dumps(found).encode())
     return json.loads(path.read_text())
+
+
+def has_piece(name: str, version: str) -> bool:
+    """Whether `piece` would find it."""
+    return _path(name, version).exists()
+
+
+def _path(name: str, version: str) -> Path:
+    return OUT / "pieces" / f"{_safe(name)}-{version}.json"
 
 
 def _safe(name: str) -> str:

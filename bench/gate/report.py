@@ -6,11 +6,12 @@ from statistics import mean
 from aggregator.calibration.rates import Rate, pooled
 from aggregator.simulation.attacks import ATTACKS
 from bench.gate.figures import Figures, average
+from bench.gate.grid import LONE
 from bench.gate.play import GATE, ORACLE
 from bench.report import Goal, Row, row
 
 OPEN_TARGETS = ("targeted-flip", "lazy", "on-off", "drift", "gap")
-"""Attacks that no published method names at these false alarms; reported on their own."""
+"""Attacks that no published method names at these false alarms; reported on their own, as are those of `grid.LONE`."""
 
 HARMLESS = ("none", "dropout")
 
@@ -30,7 +31,7 @@ def rows(results: Results) -> list[Row]:
 
 
 def _pooled(settings: str, cells: Sequence[Figures], results: Results) -> list[Row]:
-    suite = [one for one in cells if one.cell.attack not in (*HARMLESS, *OPEN_TARGETS)]
+    suite = [one for one in cells if one.cell.attack not in HARMLESS and not _is_open(one)]
     clean = [one for one in cells if one.cell.attack == "none"]
     found = []
     if suite:
@@ -46,7 +47,7 @@ def _pooled(settings: str, cells: Sequence[Figures], results: Results) -> list[R
             *_rate_rows(settings, "false positives under attack", pooled(one.false_positives for one in suite), false_goal),
             row(settings, "federations played", len(suite), "cells"),
         ]
-        found += _against_oracle(settings, suite, results[ORACLE])
+        found += _against_oracle(settings, suite, results.get(ORACLE, []))
     if clean:
         worst = max(one.false_positives.value for one in clean)
         found += _rate_rows(settings, "false positives without attack", pooled(one.false_positives for one in clean), None)
@@ -55,12 +56,11 @@ def _pooled(settings: str, cells: Sequence[Figures], results: Results) -> list[R
 
 
 def _per_case(case: str, cells: Sequence[Figures], results: Results) -> list[Row]:
-    attack = cells[0].cell.attack
     found = [row(case, "accuracy", mean(one.accuracy for one in cells), "share")]
-    found += _against_oracle(case, cells, results[ORACLE])
+    found += _against_oracle(case, cells, results.get(ORACLE, []))
     recall = pooled(one.recall for one in cells)
     if recall.trials:
-        goal = Goal(at_least=0.5) if attack in OPEN_TARGETS else None
+        goal = Goal(at_least=0.5) if _is_open(cells[0]) else None
         found += _rate_rows(case, "recall", recall, goal)
         found += _rate_rows(case, "recall from round 6 on", pooled(one.settled_recall for one in cells), None)
     found += _rate_rows(case, "false positives", pooled(one.false_positives for one in cells), None)
@@ -115,6 +115,10 @@ def _rate_rows(case: str, metric: str, rate: Rate, goal: Goal | None) -> list[Ro
         row(case, f"{metric}, 95 % Wilson low", low, "share"),
         row(case, f"{metric}, 95 % Wilson high", high, "share"),
     ]
+
+
+def _is_open(one: Figures) -> bool:
+    return one.cell.attack in OPEN_TARGETS or (one.cell.attack, one.cell.share) in LONE
 
 
 def _mean(rates: Iterable[Rate]) -> float:
