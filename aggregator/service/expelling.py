@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from aggregator.assembly import read_evidence
-from aggregator.errors import AttestationFailed, AttestationRefused
+from aggregator.errors import AttestationFailed, AttestationRefused, BlobError
 from aggregator.mirror.expulsion import in_order
 from aggregator.service.attestation import ScorerProcess
 from aggregator.service.context import Context
@@ -70,7 +70,14 @@ class Expelling:
         root = decided.evidence_root
         if decided.phase is not Phase.FINAL or root is None or not self._context.blobs.has(root):
             return
-        for node, leaf in read_evidence(root, self._context.blobs).by_kind[Kind.VERDICT].items():
+        if self._scorer.address not in self._context.ledger.scorers(decided.number):
+            return  # its signature would not count
+        try:
+            published = read_evidence(root, self._context.blobs)
+        except BlobError as error:
+            log.warning("nobody is signed out", round=decided.number, why=str(error))
+            return
+        for node, leaf in published.by_kind[Kind.VERDICT].items():
             expulsion = Expulsion(decided.number, node)
             if leaf.get("reason") != Reason.EXPELLABLE or self._context.ledger.node(node).expelled:
                 continue
