@@ -48,7 +48,7 @@ def strict() -> str:
     """The tests' config with the gate that `init` writes, its cohort small, and expulsion in reach of two rounds."""
     gate = re.compile(r"\[gate\].*?(?=\[contributions\])", re.DOTALL)
     (usual,) = gate.findall(federation_text("federation", "Digits"))
-    return with_values(gate.sub(usual, CONFIG), {"virtual_nodes": 24, "expel": "4"})
+    return with_values(gate.sub(usual, CONFIG), {"virtual_nodes": 24, "down_weight": "2", "reject": "3", "expel": "4"})
 
 
 @pytest.fixture
