@@ -5,15 +5,13 @@ The service calls it with what its database says, a scorer with what evidence an
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from aggregator.blobs import BlobStore
-from aggregator.errors import BlobCorrupt
+from aggregator.bundles import checked, decoding, read_evidence
 from aggregator.evaluation.round import RoundInputs, Submission
 from aggregator.terms import read_config
 from learning.data import Data, decode_data
@@ -21,13 +19,11 @@ from learning.loading import load_task
 from learning.parameters import initial_parameters
 from learning.source import TaskSource
 from learning.task import Task
-from protocol.evidence import Evidence, Input, Kind, evidence_from_json, evidence_to_json
+from protocol.evidence import Evidence, Input, Kind
 from protocol.inputs import BoundInputs
 from protocol.parameters import Parameters, encode_parameters, layout_of, model_hash, read_parameters
 from protocol.roster import RosterEntry
 from protocol.typed_data import Domain, Update
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -82,10 +78,10 @@ def assemble(references: RoundReferences, blobs: BlobStore) -> RoundInputs:
 
 def read_task(task_hash: bytes, blobs: BlobStore) -> TaskSource:
     """The task source with this hash, not yet run."""
-    with _decoding(task_hash, blobs) as encoded:
+    with decoding(task_hash, blobs) as encoded:
         document = json.loads(encoded)
         source = TaskSource.from_texts(document["entry"], document["files"])
-    return _checked(source, source.sha256(), task_hash)
+    return checked(source, source.sha256(), task_hash)
 
 
 def write_task(source: TaskSource, blobs: BlobStore) -> bytes:
@@ -98,15 +94,15 @@ def write_task(source: TaskSource, blobs: BlobStore) -> bytes:
 def read_data(data_hash: bytes, blobs: BlobStore) -> Data:
     """The samples with this SHA-256."""
     encoded = blobs.get(data_hash)
-    return decode_data(_checked(encoded, hashlib.sha256(encoded).digest(), data_hash))
+    return decode_data(checked(encoded, hashlib.sha256(encoded).digest(), data_hash))
 
 
 def read_model(name: bytes, task: Task, blobs: BlobStore) -> Parameters:
     """The model with this hash, in the declared order of the task's model."""
     layout = layout_of(initial_parameters(task, seed=0))
-    with _decoding(name, blobs) as encoded:
+    with decoding(name, blobs) as encoded:
         parameters = read_parameters(encoded, layout)
-    return _checked(parameters, model_hash(parameters), name)
+    return checked(parameters, model_hash(parameters), name)
 
 
 def write_model(parameters: Parameters, blobs: BlobStore) -> bytes:
@@ -116,49 +112,11 @@ def write_model(parameters: Parameters, blobs: BlobStore) -> bytes:
     return name
 
 
-def read_evidence(root: bytes, blobs: BlobStore) -> Evidence:
-    """The whole evidence with this root."""
-    with _decoding(root, blobs) as encoded:
-        evidence = evidence_from_json(json.loads(encoded))
-        evidence.check_roots()
-    return _checked(evidence, evidence.header.root(), root)
-
-
-def read_bundle(root: bytes, blobs: BlobStore) -> Evidence:
-    """The evidence with this root, its leaves not yet compared with the header: a replay names the one that differs."""
-    with _decoding(root, blobs) as encoded:
-        evidence = evidence_from_json(json.loads(encoded))
-    return _checked(evidence, evidence.header.root(), root)
-
-
-def write_evidence(evidence: Evidence, blobs: BlobStore) -> bytes:
-    """Store a round's evidence; its root."""
-    root = evidence.header.root()
-    blobs.put(root, json.dumps(evidence_to_json(evidence)).encode())
-    return root
-
-
-@contextmanager
-def _decoding(name: bytes, blobs: BlobStore) -> Iterator[bytes]:
-    """The bytes of a blob that must be decoded before it can be hashed; whatever goes wrong inside names the blob."""
-    encoded = blobs.get(name)
-    try:
-        yield encoded
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BlobCorrupt(name, hashlib.sha256(encoded).digest()) from error
-
-
-def _checked(value: _T, found: bytes, name: bytes) -> _T:
-    if found != name:
-        raise BlobCorrupt(name, found)
-    return value
-
-
 def _submission(reference: SubmissionReference, blobs: BlobStore) -> Submission:
     body = None
     if reference.body_hash is not None:
         body = blobs.get(reference.body_hash)
-        _checked(body, hashlib.sha256(body).digest(), reference.body_hash)
+        checked(body, hashlib.sha256(body).digest(), reference.body_hash)
     return Submission(reference.update, reference.signature, reference.salt, body, reference.receipt)
 
 

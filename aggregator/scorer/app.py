@@ -6,8 +6,8 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, FastAPI, Header, Request
 from fastapi_offline import FastAPIOffline
 
-from aggregator.assembly import read_bundle
 from aggregator.blobs import BlobStore
+from aggregator.bundles import read_bundle
 from aggregator.errors import BlobTooLarge
 from aggregator.mirror.claim import Claim
 from aggregator.mirror.doubles import Double, doubles_among

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from eth_account.signers.local import LocalAccount
 
-from aggregator.assembly import read_evidence
 from aggregator.blobs import BlobStore
+from aggregator.bundles import read_evidence
 from aggregator.evaluation.gate.fusion import nats
 from aggregator.evaluation.gate.statistics import STATISTIC_UNIT
 from aggregator.scorer.errors import NothingToExpel

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from aggregator.assembly import assemble, read_bundle
+from aggregator.assembly import assemble
 from aggregator.blobs import BlobStore
+from aggregator.bundles import read_bundle
 from aggregator.errors import BlobCorrupt, BlobMissing
 from aggregator.mirror.claim import Claim
 from aggregator.scorer.errors import ChainDisagrees, NothingToVerify

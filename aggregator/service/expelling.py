@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from aggregator.assembly import read_evidence
+from aggregator.bundles import read_evidence
 from aggregator.errors import AttestationFailed, AttestationRefused, BlobError
 from aggregator.mirror.expulsion import in_order
 from aggregator.service.attestation import ScorerProcess

@@ -142,8 +142,9 @@ def evaluate(order: Order, blobs_directory: Path, resources: "Resources") -> Eva
     """The pure core between two reads and two writes of blobs."""
     import torch
 
-    from aggregator.assembly import RoundReferences, assemble, write_evidence, write_model
+    from aggregator.assembly import RoundReferences, assemble, write_model
     from aggregator.blobs import BlobStore
+    from aggregator.bundles import write_evidence
     from aggregator.evaluation.evidence import build_evidence
     from aggregator.evaluation.round import evaluate_round
     from learning.evaluator import Evaluator

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from aggregator.assembly import assemble, write_evidence, write_model
+from aggregator.assembly import assemble, write_model
+from aggregator.bundles import write_evidence
 from aggregator.errors import BlobMissing
 from aggregator.evaluation.evidence import build_evidence
 from aggregator.evaluation.round import Measurements, RoundInputs, RoundOutcome, evaluate_round

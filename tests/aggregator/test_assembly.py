@@ -6,18 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aggregator.assembly import (
-    RoundReferences,
-    assemble,
-    read_data,
-    read_evidence,
-    read_model,
-    read_task,
-    write_evidence,
-    write_model,
-    write_task,
-)
+from aggregator.assembly import RoundReferences, assemble, read_data, read_model, read_task, write_model, write_task
 from aggregator.blobs import BlobStore
+from aggregator.bundles import read_evidence, write_evidence
 from aggregator.errors import BlobCorrupt, BlobMissing
 from aggregator.evaluation.evidence import build_evidence
 from aggregator.evaluation.round import RoundInputs, evaluate_round

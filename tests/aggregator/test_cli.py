@@ -141,6 +141,11 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_service_itself_loads_no_torch() -> None:
+    code = "import sys, aggregator.service.server; sys.exit('torch' in sys.modules)"  # its worker does
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_a_federations_name_full_of_control_characters_and_html_is_only_shown(tmp_path: Path, run: CliRunner) -> None:
     name = "\x1b]0;pwned\x07\x1b[2J<b onload=x>[red][/]"
     home = AggregatorHome(tmp_path / "federation")

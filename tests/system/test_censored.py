@@ -13,7 +13,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
 
-from aggregator.assembly import read_evidence
+from aggregator.bundles import read_evidence
 from aggregator.scorer.home import ScorerHome, ScorerSettings
 from aggregator.service.phases import Phase
 from ledger.records import RoundState

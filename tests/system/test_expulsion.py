@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from aggregator.assembly import read_evidence
+from aggregator.bundles import read_evidence
 from aggregator.founding import Wishes, found
 from aggregator.home import AggregatorHome
 from aggregator.scorer.cli import app as scorer_commands

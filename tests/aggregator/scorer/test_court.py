@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aggregator.assembly import write_evidence
+from aggregator.bundles import write_evidence
 from aggregator.home import AggregatorHome
 from aggregator.scorer.court import dispute, disputed_leaf, faults_of, prove
 from aggregator.scorer.errors import NothingToDispute

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aggregator.assembly import write_evidence
 from aggregator.blobs import BlobStore
+from aggregator.bundles import write_evidence
 from aggregator.evaluation.evidence import build_evidence
 from aggregator.evaluation.round import evaluate_round
 from learning.source import read_task_source
@@ -26,7 +26,8 @@ SCRIPT = """
 import pickle, sys
 from pathlib import Path
 import torch
-from aggregator.assembly import assemble, read_evidence
+from aggregator.assembly import assemble
+from aggregator.bundles import read_evidence
 from aggregator.blobs import BlobStore
 from aggregator.evaluation.evidence import build_evidence
 from aggregator.scorer.replay import replay

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from aggregator.assembly import write_evidence
 from aggregator.blobs import BlobStore
+from aggregator.bundles import write_evidence
 from aggregator.scorer.home import ScorerHome, ScorerSettings
 from ledger.bonds import Bonds
 from ledger.disputes import Disputes

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from aggregator.assembly import read_bundle, write_evidence
 from aggregator.blobs import BlobStore
+from aggregator.bundles import read_bundle, write_evidence
 from aggregator.home import AggregatorHome
 from aggregator.scorer.cli import app
 from aggregator.scorer.errors import FAILED, ChainDisagrees, NothingToVerify, ReplayDifference

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from aggregator.assembly import read_evidence, write_evidence
+from aggregator.bundles import read_evidence, write_evidence
 from aggregator.errors import AttestationFailed, BlobMissing, EvaluationFailed, RoundForgotten
 from aggregator.service.phases import Phase
 from aggregator.service.records import RoundRecord
