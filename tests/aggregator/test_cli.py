@@ -93,6 +93,8 @@ def test_status_of_a_federation_without_rounds(directory: Path, run: CliRunner) 
         "rounds": [],
         "events": [],
         "waiting": "round 1 opens as soon as enough nodes are eligible",
+        "announced": "",
+        "lacking": "",
     }
     assert not (directory / "state.sqlite").exists()
     assert "not serving" in run.invoke(app, ["status", str(directory)]).stdout

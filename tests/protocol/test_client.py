@@ -104,7 +104,7 @@ ROUND = {
 }  # fmt: skip
 NODE = {
     "node": 5, "address": OWNER, "signer": OWNER, "payout": OWNER, "stake": str(10**18), "max_samples": 9, "unbonding_until": 0,
-    "eligible": True, "block": 9,
+    "expelled": False, "eligible": True, "block": 9,
 }  # fmt: skip
 REWARDS = {
     "node": 5, "address": OWNER, "earned": str(10**24), "pending": "0", "pending_until": None, "claimable": "1",
