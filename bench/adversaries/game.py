@@ -190,10 +190,11 @@ def _inputs(
     )
 
 
-def first_round(world: World, rules: FederationConfig) -> RoundInputs:
-    """An honest first round, for figures about a single one."""
+def first_round(world: World, rules: FederationConfig, times: float) -> RoundInputs:
+    """A first round in which owner 0 sends its update `times` over and all others are honest, for figures about a single one."""
     identities = honest(world)
     sent = _trained(world, identities, Recipe.from_config(rules.recipe), world.base, 1)
+    sent[0] = sent[0] * np.float32(times)
     return _inputs(world, rules, identities, sent, 1, world.base, None, {})
 
 
