@@ -10,6 +10,7 @@ from node.enrolment import enrol, home_at
 from node.membership import join, own_node
 from node.runner import run
 from node.status import node_status
+from protocol.terms import terms_hash
 from tests.aggregator.service.support import Sent, Service, founded, make_update, served, stage
 from tests.node.conftest import Lines
 from tests.support.chain import PASSPHRASE, account
@@ -31,7 +32,7 @@ def test_a_round_with_the_real_service(served: Service, tmp_path: Path) -> None:
         rpc_url=federation.chain.url,
         data="1/8",
         payout=None,
-        consent=lambda offer: consent(offer.task, offer.config_toml, chain.task_hash()),
+        consent=lambda offer: consent(offer, terms_hash(chain.config_hash(), chain.task_hash())),
     )
     assert join(home, settings, chain, lambda: PASSPHRASE).node.node == mine
     others: list[Sent] = []
