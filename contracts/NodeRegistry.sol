@@ -48,7 +48,6 @@ contract NodeRegistry is INodeRegistry, BondRegistry {
     uint32 private _nodeCount;
     mapping(uint32 node => Member) private _members;
     mapping(address owner => uint256 nodePlusOne) private _nodePlusOneOf;
-    mapping(address key => uint256 nodePlusOne) private _nodePlusOneServedBy;
     mapping(bytes32 nonce => bool) private _invitationUsed;
 
     // ------------------------------------------------------------------------------------------------ constructor
@@ -107,7 +106,7 @@ contract NodeRegistry is INodeRegistry, BondRegistry {
         Member storage member = _members[node];
         (address signer, uint32 maxSamples) = _unpack(member.history.latest());
         if (signer == address(0)) revert NodeHasLeft(node);
-        _bindKey(node, newKey);
+        _checkKey(newKey);
         emit KeyRotated(node, newKey, _setMembership(member, newKey, maxSamples));
     }
 
@@ -253,7 +252,7 @@ contract NodeRegistry is INodeRegistry, BondRegistry {
 
     /// @dev Makes the seated owner's node a member.
     function _enter(uint32 node, address key, address payout, uint256 stake, uint32 maxSamples, bytes32 nonce) private {
-        _bindKey(node, key);
+        _checkKey(key);
         if (payout == address(0)) revert BadPayout(payout);
         Member storage member = _members[node];
         member.payout = payout;
@@ -287,13 +286,11 @@ contract NodeRegistry is INodeRegistry, BondRegistry {
         }
     }
 
-    /// @dev Ties a signing key to a node for ever.
-    function _bindKey(uint32 node, address key) private {
+    /// @dev Nobody has a key for itself: all that is signed names the node, so a key in two places speaks for each alone, and
+    /// who enters a key that it does not possess keeps no one from using it.
+    function _checkKey(address key) private view {
         if (key == address(0)) revert BadSigningKey(key);
         if (_isScorer(key)) revert ScorerCannotBeNode(key);
-        uint256 nodePlusOne = _nodePlusOneServedBy[key];
-        if (nodePlusOne != 0 && _index(nodePlusOne) != node) revert KeyTaken(key, _index(nodePlusOne));
-        _nodePlusOneServedBy[key] = uint256(node) + 1;
     }
 
     /// @dev Sets a node's membership from the next round on, and returns that round.

@@ -53,18 +53,19 @@ abstract contract Proofs is ICourt {
 
     /// @inheritdoc ICourt
     function proveBrokenReceipt(
-        TypedData.Receipt calldata receipt,
+        TypedData.Update calldata update,
         bytes calldata signature,
+        bytes calldata receipt,
         bytes32 slot,
         bytes32[] calldata siblings,
         bytes32 closeBlockHash
     ) external {
-        (uint64 round, uint32 node) = (receipt.round, receipt.node);
-        _signedBy(_registry.aggregatorAt(round), TypedData.hash(receipt), signature);
-        if (_ledger.commitOf(round, node) != 0) revert ReceiptOverridden(round, node);
-        _inUpdateRoot(round, node, slot, siblings, closeBlockHash);
-        if (slot == receipt.leaf) revert NotAFault();
-        _blame(Fault.BrokenReceipt, round, node, true);
+        if (slot == _promised(update, signature, receipt)) revert NotAFault();
+        bytes32 inputs = _inUpdateRoot(update.round, update.node, slot, siblings, closeBlockHash).inputs;
+        // What the round could not hold was promised in another history of the chain, which was rolled back.
+        (bool genuine,) = _genuine(update.round, update.node, inputs, update, signature);
+        if (!genuine) revert NotAFault();
+        _blame(Fault.BrokenReceipt, update.round, update.node, true);
     }
 
     /// @inheritdoc ICourt
@@ -99,16 +100,9 @@ abstract contract Proofs is ICourt {
     ) external {
         bytes32 leaf = Trees.updateLeaf(_ledger.federation(), node, update, signature);
         IRoundLedger.Round memory r = _inUpdateRoot(round, node, leaf, siblings, closeBlockHash);
-        // The other half is the sample bound.
-        // slither-disable-next-line unused-return
-        (address key,) = _registry.membershipAt(node, round);
-        // What is no signature at all recovers to the zero address, and so does the key of a node that is not eligible.
-        // slither-disable-next-line unused-return (why it is none)
-        (address signer,,) = ECDSA.tryRecoverCalldata(_digest(TypedData.hash(update)), signature);
-        bool genuine = signer != address(0) && signer == key && update.round == round && update.node == node
-            && update.inputs == r.inputs;
+        (bool genuine, bool eligible) = _genuine(round, node, r.inputs, update, signature);
         if (genuine) revert NotAFault();
-        _blame(Fault.ForgedUpdate, round, node, key != address(0));
+        _blame(Fault.ForgedUpdate, round, node, eligible);
     }
 
     /// @inheritdoc ICourt
@@ -225,6 +219,18 @@ abstract contract Proofs is ICourt {
         _blame(Fault.WrongScore, round, node, !over);
     }
 
+    /// @dev The leaf that the aggregator's receipt for an update promises.
+    function _promised(TypedData.Update calldata update, bytes calldata signature, bytes calldata receipt)
+        private
+        view
+        returns (bytes32 leaf)
+    {
+        (uint64 round, uint32 node) = (update.round, update.node);
+        leaf = Trees.updateLeaf(_ledger.federation(), node, update, signature);
+        _signedBy(_registry.aggregatorAt(round), TypedData.hash(TypedData.Receipt(round, node, leaf)), receipt);
+        if (_ledger.commitOf(round, node) != 0) revert ReceiptOverridden(round, node);
+    }
+
     /// @dev Opens a slot of the update tree of a round that was closed.
     function _inUpdateRoot(uint64 round, uint32 node, bytes32 slot, bytes32[] calldata siblings, bytes32 closeBlockHash)
         private
@@ -255,6 +261,24 @@ abstract contract Proofs is ICourt {
         bytes32 root;
         (root, total, addsUp) = Trees.sumRoot(leaf, position, opening);
         _same(root, header.roots[Evidence.CONTRIBUTION - 1]);
+    }
+
+    /// @dev Whether a round may hold an update at a node's slot, and whether the node was eligible for it at all.
+    function _genuine(
+        uint64 round,
+        uint32 node,
+        bytes32 inputs,
+        TypedData.Update calldata update,
+        bytes calldata signature
+    ) private view returns (bool genuine, bool eligible) {
+        // The other half is the sample bound.
+        // slither-disable-next-line unused-return
+        (address key,) = _registry.membershipAt(node, round);
+        // What is no signature at all recovers to the zero address, and so does the key of a node that is not eligible.
+        // slither-disable-next-line unused-return (why it is none)
+        (address signer,,) = ECDSA.tryRecoverCalldata(_digest(TypedData.hash(update)), signature);
+        eligible = key != address(0);
+        genuine = eligible && signer == key && update.round == round && update.node == node && update.inputs == inputs;
     }
 
     function _signedBy(address expected, bytes32 structHash, bytes calldata signature) private view {

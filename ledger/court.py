@@ -14,7 +14,7 @@ from ledger.records import Call, Closing
 from protocol.abi import encode_fields
 from protocol.evidence import Header, Leaf, header_fields
 from protocol.trees import SumOpening
-from protocol.typed_data import Receipt, Update
+from protocol.typed_data import Update
 
 Path = Sequence[bytes]
 """The siblings from a leaf up to its root, as `protocol.trees.tree_proof` gives them."""
@@ -39,11 +39,14 @@ class CourtCalls:
         function = self._court.functions.proveDoubleUpdate(_update(a), signature_a, _update(b), signature_b)
         return call_of(self._court, function, f"prove that node {a.node} signed two updates in round {a.round}")
 
-    def prove_broken_receipt(self, receipt: Receipt, signature: bytes, slot: bytes, path: Path) -> Call:
-        """Prove that the update root has `slot` at a node's place, and not the leaf that the receipt promised."""
-        fields, closed = (receipt.round, receipt.node, receipt.leaf), self._closing(receipt.round)
-        function = self._court.functions.proveBrokenReceipt(fields, signature, slot, list(path), closed.block_hash)
-        return call_of(self._court, function, f"prove the broken receipt of node {receipt.node} in round {receipt.round}")
+    def prove_broken_receipt(self, update: Update, signature: bytes, receipt: bytes, slot: bytes, path: Path) -> Call:
+        """Prove that the update root has `slot` at a node's place, and not the Update that the aggregator signed a Receipt for.
+
+        An Update of other inputs than the round's is no fault: it was sent in a history of the chain that was rolled back.
+        """
+        arguments = (_update(update), signature, receipt, slot, list(path), self._closing(update.round).block_hash)
+        function = self._court.functions.proveBrokenReceipt(*arguments)
+        return call_of(self._court, function, f"prove the broken receipt of node {update.node} in round {update.round}")
 
     def prove_missing_commit(self, number: int, node: int, slot: bytes, path: Path) -> Call:
         """Prove that the update root has `slot` at a node's place, and not what the node committed to on chain."""

@@ -16,7 +16,6 @@ from node.errors import NothingToProve
 from node.verify import Case
 from protocol.evidence import Kind, update_leaf
 from protocol.trees import EMPTY_LEAF, NODE_TREE_DEPTH, tree_proof, tree_root
-from protocol.typed_data import Receipt
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,11 @@ def broken_promise(case: Case) -> BrokenPromise:
             proof = ledger.court.prove_missing_commit(number, node, slot, path)
             return BrokenPromise("MissingCommit", f"node {node} committed on chain, the round has {found} of it", proof)
     elif record is not None and record.receipt is not None and record.signature is not None:
-        receipt = Receipt(number, node, update_leaf(record.update, record.signature).hash(federation))
-        if slot != receipt.leaf:
-            proof = ledger.court.prove_broken_receipt(receipt, record.receipt, slot, path)
+        update, signature = record.update, record.signature
+        if update.inputs != case.on_chain.inputs:
+            raise NothingToProve(number, "the receipt is of a history of the chain that was rolled back, and of no other round")
+        if slot != update_leaf(update, signature).hash(federation):
+            proof = ledger.court.prove_broken_receipt(update, signature, record.receipt, slot, path)
             return BrokenPromise("BrokenReceipt", f"node {node} has a receipt, the round has {found} of it", proof)
     raise NothingToProve(number, "the round holds what was promised to this node")
 

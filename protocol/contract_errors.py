@@ -18,7 +18,6 @@ CONTRACT_ERRORS = by_code(
     Entry("InvitationExpired", "The invitation's deadline has passed.", "Ask the operator for a new invitation."),
     Entry("InvitationNeeded", "This federation takes members by invitation.", "Ask the operator for an invitation."),
     Entry("InvitationUsed", "The invitation was used before.", "Ask the operator for a new invitation."),
-    Entry("KeyTaken", "The signing key is, or once was, another node's.", "Use a fresh signing key."),
     Entry("NodeHasLeft", "The node has left.", "Withdraw the stake when it is free; join anew with a new invitation."),
     Entry("NodeIsExpelled", "The node was expelled.", "Ask the operator for a new invitation."),
     Entry("NotANode", "The address never joined.", "Join first, or check the address."),

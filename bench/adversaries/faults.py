@@ -120,11 +120,10 @@ def _double_update(case: _Case) -> Charge:
 
 
 def _broken_receipt(case: _Case) -> Charge:
-    receipt = Receipt(1, WRONGED, case.leaves[WRONGED])
-    signature = receipt.sign(case.client.domain, account("aggregator"))
+    receipt = Receipt(1, WRONGED, case.leaves[WRONGED]).sign(case.client.domain, account("aggregator"))
     kept = {0: case.leaves[0]}
     case.close(kept)
-    return case.blame(case.client.court.prove_broken_receipt(receipt, signature, EMPTY_LEAF, case.path(kept)))
+    return case.blame(case.client.court.prove_broken_receipt(*case.updates[WRONGED], receipt, EMPTY_LEAF, case.path(kept)))
 
 
 def _missing_commit(case: _Case) -> Charge:

@@ -166,15 +166,19 @@ interface ICourt {
     ) external;
 
     /// @notice Proves that the update root has something else at a node's slot than the aggregator's receipt promised.
-    /// @param receipt The receipt.
-    /// @param signature The aggregator's EIP-712 signature of it.
+    /// @dev A receipt for what this round could not hold is none of it: it is of other inputs, or of another key, and was
+    /// given in a history of the chain that was rolled back.
+    /// @param update The update that the receipt was given for.
+    /// @param signature The node's EIP-712 signature of it.
+    /// @param receipt The aggregator's EIP-712 signature of the receipt, whose leaf is that update's.
     /// @param slot What the tree has there, zero when nothing.
     /// @param siblings The slot's path to the update root.
     /// @param closeBlockHash The hash of the block that closed the round, here and below: with the update root it is what
     /// the seed of a proposed round is made of. Before the proposal it plays no part.
     function proveBrokenReceipt(
-        TypedData.Receipt calldata receipt,
+        TypedData.Update calldata update,
         bytes calldata signature,
+        bytes calldata receipt,
         bytes32 slot,
         bytes32[] calldata siblings,
         bytes32 closeBlockHash

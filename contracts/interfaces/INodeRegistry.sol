@@ -101,9 +101,6 @@ interface INodeRegistry is IBondRegistry {
     /// @notice Thrown when a signing key is the zero address.
     error BadSigningKey(address key);
 
-    /// @notice Thrown when a signing key signs, or once signed, for another node.
-    error KeyTaken(address key, uint32 node);
-
     /// @notice Thrown when a payout address is the zero address.
     error BadPayout(address payout);
 
@@ -136,9 +133,9 @@ interface INodeRegistry is IBondRegistry {
 
     /// @notice Joins with the operator's invitation and a stake, of at least `minimumStake`, in the native coin. The
     /// caller becomes the node's owner; it keeps its index when it was a node before.
-    /// @dev A signing key is not asked to prove that it agrees: a member can only block a key that it has seen announced,
-    /// and cannot sign with it. Announce a fresh key by the transaction itself.
-    /// @param signingKey The plain key that will sign the node's updates; it can never serve another node.
+    /// @dev A signing key is not asked to prove that it agrees: who enters another's cannot sign with it, and does not keep
+    /// its owner from using it.
+    /// @param signingKey The plain key that will sign the node's updates.
     /// @param payout The account that will receive the rewards.
     /// @param invitation The operator's invitation, for the caller.
     /// @param signature The operator's EIP-712 signature of it, 65 bytes.
@@ -152,13 +149,13 @@ interface INodeRegistry is IBondRegistry {
 
     /// @notice Joins an open federation, without an invitation: for the stake and a fee, which is burned. Otherwise as with
     /// one, and with one sample bound for all.
-    /// @param signingKey The plain key that will sign the node's updates; it can never serve another node.
+    /// @param signingKey The plain key that will sign the node's updates.
     /// @param payout The account that will receive the rewards.
     /// @return node The node's permanent index.
     function joinOpen(address signingKey, address payout) external payable returns (uint32 node);
 
     /// @notice Replaces the signing key of the caller's node from the next round on.
-    /// @param newKey The new key, which has never served another node.
+    /// @param newKey The new key.
     function rotateKey(address newKey) external;
 
     /// @notice Replaces the payout address of the caller's node, also after it left.

@@ -72,13 +72,19 @@ def refused(federation: LocalFederation, call: Call) -> str:
 def test_a_broken_receipt_costs_the_bond_and_the_round(federation: LocalFederation) -> None:
     number, updates = opened(federation)
     client, leaves = federation.client, leaves_of(federation, updates)
-    receipts = [Receipt(number, node, leaf) for node, leaf in leaves.items()]
-    signed = [receipt.sign(client.domain, account("aggregator")) for receipt in receipts]
+    receipts = [Receipt(number, node, leaf).sign(client.domain, account("aggregator")) for node, leaf in leaves.items()]
     kept = {0: leaves[0]}
     close(federation, number, kept)
-    honest = client.court.prove_broken_receipt(receipts[0], signed[0], kept[0], tree_proof(kept, NODE_TREE_DEPTH, 0))
+    honest = client.court.prove_broken_receipt(*updates[0], receipts[0], kept[0], tree_proof(kept, NODE_TREE_DEPTH, 0))
     assert refused(federation, honest) == "NotAFault"
-    proof = client.court.prove_broken_receipt(receipts[1], signed[1], bytes(32), tree_proof(kept, NODE_TREE_DEPTH, 1))
+    rolled_back = replace(updates[1][0], inputs=b"\x0f" * 32)
+    signature = rolled_back.sign(client.domain, account("signer 1"))
+    receipt = Receipt(number, 1, update_leaf(rolled_back, signature).hash(client.domain.separator))
+    promised = receipt.sign(client.domain, account("aggregator"))
+    path = tree_proof(kept, NODE_TREE_DEPTH, 1)
+    other = client.court.prove_broken_receipt(rolled_back, signature, promised, bytes(32), path)
+    assert refused(federation, other) == "NotAFault"
+    proof = client.court.prove_broken_receipt(*updates[1], receipts[1], bytes(32), path)
     federation.send("stranger", proof)
     assert client.round(number).state is RoundState.VOID
     before = client.coin_balance(account("owner 1").address)

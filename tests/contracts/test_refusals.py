@@ -100,12 +100,6 @@ def test_joining_twice(federation: LocalFederation) -> None:
     assert refusal(federation, "owner 0", joining(federation)) == ("AlreadyJoined", (0,))
 
 
-def test_joining_with_another_nodes_key(federation: LocalFederation) -> None:
-    federation.join(0)
-    key = account("signer 0").address
-    assert refusal(federation, "owner 1", joining(federation, 1, signer=key)) == ("KeyTaken", (key, 0))
-
-
 def test_joining_with_the_scorers_key(federation: LocalFederation) -> None:
     key = account("scorer").address
     assert refusal(federation, "owner 0", joining(federation, signer=key)) == ("ScorerCannotBeNode", (key,))

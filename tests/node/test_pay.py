@@ -264,6 +264,9 @@ def test_a_receipt_for_another_leaf_than_the_round_holds_costs_the_aggregator_it
         broken_promise(honest)
     record = honest.record
     assert record is not None
+    before = replace(record, update=replace(record.update, inputs=b"\x0f" * 32))
+    with pytest.raises(NothingToProve, match="rolled back"):
+        broken_promise(replace(honest, record=before))
     update = replace(record.update, samples=record.update.samples + 1)
     signature = update.sign(ledger.domain, account("signer 0"))
     leaf = update_leaf(update, signature).hash(ledger.domain.separator)

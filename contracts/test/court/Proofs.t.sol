@@ -16,31 +16,23 @@ import {CourtTest} from "../utils/CourtTest.sol";
 // │   └── while unbonding: its stake is still lost; after the withdrawal: reverts
 // ├── a receipt whose slot holds something else, or nothing: the aggregator loses its bond, half of it to the node
 // │   ├── of somebody else's signature, overridden on chain, or a round without a root: reverts
+// │   ├── of a history that was rolled back: with other inputs, another key, or of who is not eligible: reverts
 // │   └── the round is Void, unless it was Final
 // ├── a commitment on chain that the tree does not hold: likewise
 // ├── an early close with an eligible node's slot empty: likewise; in time, or not eligible: reverts
 // └── an update that its node's key did not sign, or of another round, node or inputs: likewise
 contract UpdateProofsTest is CourtTest {
-    function _receipt(uint64 round, uint32 node, bytes32 leaf)
-        private
-        view
-        returns (TypedData.Receipt memory receipt, bytes memory signature)
-    {
-        receipt = TypedData.Receipt(round, node, leaf);
-        signature = _sign(AGGREGATOR_KEY, TypedData.hash(receipt));
-    }
-
     function test_honest_nothingCanBeProved() public {
         uint64 round = _proposed();
         for (uint32 node; node < NODES; ++node) {
-            (TypedData.Receipt memory receipt, bytes memory signature) = _receipt(round, node, updates[node]);
-            bytes32[] memory siblings = _siblings(node);
-            _notAFault();
-            court.proveBrokenReceipt(receipt, signature, updates[node], siblings, closeHash);
-            _notAFault();
-            court.proveMissingCommit(round, node, updates[node], siblings, closeHash);
             TypedData.Update memory update = _update(round, node);
             bytes memory signed = _signUpdate(update);
+            bytes memory receipt = _receipt(update, signed);
+            bytes32[] memory siblings = _siblings(node);
+            _notAFault();
+            court.proveBrokenReceipt(update, signed, receipt, updates[node], siblings, closeHash);
+            _notAFault();
+            court.proveMissingCommit(round, node, updates[node], siblings, closeHash);
             _notAFault();
             court.proveForgedUpdate(round, node, update, signed, siblings, closeHash);
             _notAFault();
@@ -160,7 +152,9 @@ contract UpdateProofsTest is CourtTest {
 
     function test_brokenReceipt() public {
         uint64 round = _openWithUpdates();
-        (TypedData.Receipt memory receipt, bytes memory signature) = _receipt(round, 1, updates[1]);
+        TypedData.Update memory update = _update(round, 1);
+        bytes memory signature = _signUpdate(update);
+        bytes memory receipt = _receipt(update, signature);
         updates[1] = 0;
         vm.warp(vm.getBlockTimestamp() + COMMIT_TIME);
         _closeOverUpdates(round);
@@ -168,18 +162,18 @@ contract UpdateProofsTest is CourtTest {
         vm.expectEmit();
         emit ICourt.FaultProved(ICourt.Fault.BrokenReceipt, round, _aggregator(), STRANGER);
         vm.prank(STRANGER);
-        court.proveBrokenReceipt(receipt, signature, 0, siblings, closeHash);
+        court.proveBrokenReceipt(update, signature, receipt, 0, siblings, closeHash);
         _aggregatorLost(_owner(1), AGGREGATOR_BOND / 2);
         _stateIs(round, IRoundLedger.State.Void);
         vm.expectRevert(abi.encodeWithSelector(ICourt.AlreadyPunished.selector, round, _aggregator()));
-        court.proveBrokenReceipt(receipt, signature, 0, siblings, closeHash);
+        court.proveBrokenReceipt(update, signature, receipt, 0, siblings, closeHash);
     }
 
     /// @dev The price of the aggregator's own node does not buy it a round without proofs.
     function test_brokenReceipt_ofAnAggregatorPunishedAsANode() public {
         _joinAs(_aggregator(), vm.addr(_nodeKey(NODES)), _payout(NODES));
         uint64 round = _openWithUpdates();
-        (TypedData.Receipt memory receipt, bytes memory signature) = _receipt(round, 1, keccak256("promised"));
+        (TypedData.Update memory update, bytes memory signature, bytes memory receipt) = _promised(round, 1);
         TypedData.Update memory first = _update(round, uint32(NODES));
         TypedData.Update memory second = _update(round, uint32(NODES));
         second.samples = 11;
@@ -189,86 +183,116 @@ contract UpdateProofsTest is CourtTest {
         court.proveDoubleUpdate(first, a, second, b);
         vm.warp(vm.getBlockTimestamp() + COMMIT_TIME);
         _closeOverUpdates(round);
-        court.proveBrokenReceipt(receipt, signature, updates[1], _siblings(1), closeHash);
+        court.proveBrokenReceipt(update, signature, receipt, updates[1], _siblings(1), closeHash);
         vm.assertEq(registry.owed(_owner(1)), AGGREGATOR_BOND / 2);
         _stateIs(round, IRoundLedger.State.Void);
     }
 
     function test_brokenReceipt_ofAFinalRound() public {
         uint64 round = _openWithUpdates();
-        (TypedData.Receipt memory receipt, bytes memory signature) = _receipt(round, 1, keccak256("promised"));
+        (TypedData.Update memory update, bytes memory signature, bytes memory receipt) = _promised(round, 1);
         vm.warp(vm.getBlockTimestamp() + COMMIT_TIME);
         _closeOverUpdates(round);
         _honestOutcome(round);
         _proposeOutcome(round);
         _wait(WINDOW);
-        court.proveBrokenReceipt(receipt, signature, updates[1], _siblings(1), closeHash);
+        court.proveBrokenReceipt(update, signature, receipt, updates[1], _siblings(1), closeHash);
         _aggregatorLost(_owner(1), AGGREGATOR_BOND / 2);
         _stateIs(round, IRoundLedger.State.Final);
     }
 
     function test_brokenReceipt_reachesTheUnbonding() public {
         uint64 round = _openWithUpdates();
-        (TypedData.Receipt memory receipt, bytes memory signature) = _receipt(round, 1, keccak256("promised"));
+        (TypedData.Update memory update, bytes memory signature, bytes memory receipt) = _promised(round, 1);
         vm.warp(vm.getBlockTimestamp() + COMMIT_TIME);
         _closeOverUpdates(round);
         vm.prank(_aggregator());
         registry.unbond();
         vm.warp(vm.getBlockTimestamp() + UNBONDING - 1);
-        court.proveBrokenReceipt(receipt, signature, updates[1], _siblings(1), closeHash);
+        court.proveBrokenReceipt(update, signature, receipt, updates[1], _siblings(1), closeHash);
         _aggregatorLost(_owner(1), AGGREGATOR_BOND / 2);
     }
 
     function test_brokenReceipt_signedByAnother() public {
         uint64 round = _proposed();
-        TypedData.Receipt memory receipt = TypedData.Receipt(round, 1, keccak256("promised"));
-        bytes memory signature = _sign(0xbad, TypedData.hash(receipt));
+        (TypedData.Update memory update, bytes memory signature, bytes memory receipt) = _promised(round, 1);
+        bytes32 promised = keccak256(abi.encode(TypedData.RECEIPT_TYPEHASH, round, 1, _leafOf(update)));
+        bytes memory forged = _sign(0xbad, promised);
         bytes32[] memory siblings = _siblings(1);
         vm.expectRevert(abi.encodeWithSelector(ICourt.WrongSigner.selector, vm.addr(0xbad), _aggregator()));
-        court.proveBrokenReceipt(receipt, signature, updates[1], siblings, closeHash);
+        court.proveBrokenReceipt(update, signature, forged, updates[1], siblings, closeHash);
+        update.samples += 1; // not what the receipt is for
+        vm.expectPartialRevert(ICourt.WrongSigner.selector);
+        court.proveBrokenReceipt(update, signature, receipt, updates[1], siblings, closeHash);
+    }
+
+    /// @dev The chain forgets a round, and it is opened again with other inputs, or its roster has changed: a receipt of before
+    /// is none of this round, whatever it holds.
+    function test_brokenReceipt_ofAHistoryThatWasRolledBack() public {
+        uint256 snapshot = vm.snapshotState();
+        uint64 round = _openWithUpdates();
+        (TypedData.Update memory update, bytes memory signature, bytes memory receipt) = _promised(round, 1);
+        for (uint256 change; change < 3; ++change) {
+            vm.revertToState(snapshot);
+            vm.startPrank(change == 0 ? _aggregator() : _owner(1));
+            if (change == 0) ledger.open(0, keccak256("other shards"), ROOT_SET);
+            if (change == 1) registry.rotateKey(_key(1));
+            if (change == 2) registry.leaveFederation();
+            vm.stopPrank();
+            if (change != 0) vm.assertEq(_open(), round);
+            delete updates;
+            vm.warp(vm.getBlockTimestamp() + COMMIT_TIME);
+            _closeOverUpdates(round);
+            bytes32[] memory siblings = _siblings(1);
+            _notAFault();
+            court.proveBrokenReceipt(update, signature, receipt, 0, siblings, closeHash);
+        }
     }
 
     function test_brokenReceipt_ofARoundWithoutARoot() public {
         uint64 round = _openWithUpdates();
-        (TypedData.Receipt memory receipt, bytes memory signature) = _receipt(round, 1, updates[1]);
+        TypedData.Update memory update = _update(round, 1);
+        bytes memory signature = _signUpdate(update);
+        bytes memory receipt = _receipt(update, signature);
         vm.prank(_aggregator());
         ledger.abandon(round);
         bytes32[] memory siblings = _siblings(1);
         vm.expectRevert(abi.encodeWithSelector(ICourt.NothingToProve.selector, round));
-        court.proveBrokenReceipt(receipt, signature, 0, siblings, closeHash);
+        court.proveBrokenReceipt(update, signature, receipt, 0, siblings, closeHash);
     }
 
     /// @dev An inner node, another position or a path of another length opens nothing.
     function test_brokenReceipt_wrongOpenings() public {
         uint64 round = _proposed();
-        (TypedData.Receipt memory receipt, bytes memory signature) = _receipt(round, 1, keccak256("promised"));
+        (TypedData.Update memory update, bytes memory signature, bytes memory receipt) = _promised(round, 1);
         bytes32[] memory siblings = _siblings(1);
         bytes32 seed = ledger.roundOf(round).seed;
         bytes32 other = TypedData.seed(ledger.federation(), round, Trees.root(0, 1, siblings, 13), closeHash);
         vm.expectRevert(abi.encodeWithSelector(ICourt.WrongRoot.selector, other, seed));
-        court.proveBrokenReceipt(receipt, signature, 0, siblings, closeHash);
+        court.proveBrokenReceipt(update, signature, receipt, 0, siblings, closeHash);
         bytes32[] memory shorter = new bytes32[](12);
         for (uint256 i; i < 12; ++i) {
             shorter[i] = siblings[i + 1];
         }
         bytes32 inner = keccak256(abi.encodePacked(hex"01", updates[0], updates[1]));
         vm.expectRevert(abi.encodeWithSelector(Trees.BadPosition.selector, 1, 13));
-        court.proveBrokenReceipt(receipt, signature, inner, shorter, closeHash);
-        (receipt, signature) = _receipt(round, 8192, keccak256("promised"));
+        court.proveBrokenReceipt(update, signature, receipt, inner, shorter, closeHash);
+        update.node = 8192;
+        receipt = _receipt(update, signature);
         siblings = _siblings(0);
         vm.expectRevert(abi.encodeWithSelector(Trees.BadPosition.selector, 8192, 13));
-        court.proveBrokenReceipt(receipt, signature, updates[0], siblings, closeHash);
+        court.proveBrokenReceipt(update, signature, receipt, updates[0], siblings, closeHash);
     }
 
     function test_receipt_overriddenOnChain() public {
         uint64 round = _openWithUpdates();
-        (TypedData.Receipt memory receipt, bytes memory signature) = _receipt(round, 1, keccak256("promised"));
-        TypedData.Update memory update = _update(round, 1);
-        ledger.commit(update, _signUpdate(update));
+        (TypedData.Update memory update, bytes memory signature, bytes memory receipt) = _promised(round, 1);
+        TypedData.Update memory onChain = _update(round, 1);
+        ledger.commit(onChain, _signUpdate(onChain));
         _closeOverUpdates(round);
         bytes32[] memory siblings = _siblings(1);
         vm.expectRevert(abi.encodeWithSelector(ICourt.ReceiptOverridden.selector, round, 1));
-        court.proveBrokenReceipt(receipt, signature, updates[1], siblings, closeHash);
+        court.proveBrokenReceipt(update, signature, receipt, updates[1], siblings, closeHash);
         _notAFault();
         court.proveMissingCommit(round, 1, updates[1], siblings, closeHash);
     }

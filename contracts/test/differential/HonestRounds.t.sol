@@ -233,7 +233,7 @@ contract HonestRoundsTest is BaseTest {
                 _refused(
                     abi.encodeCall(
                         ICourt.proveBrokenReceipt,
-                        (TypedData.Receipt(ROUND, a.node, a.slot), a.receipt, a.slot, a.siblings, c.closeBlockHash)
+                        (a.update, a.signature, a.receipt, a.slot, a.siblings, c.closeBlockHash)
                     ),
                     ICourt.NotAFault.selector
                 );

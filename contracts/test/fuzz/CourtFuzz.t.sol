@@ -45,19 +45,23 @@ contract CourtFuzzTest is CourtTest {
         vm.assertEq(registry.nodeOf(node).stake, may ? 0 : STAKE);
     }
 
-    function testFuzz_proveBrokenReceipt(uint32 node, bytes32 other, uint8 choice, bool proposed, bool forged) public {
+    function testFuzz_proveBrokenReceipt(uint32 node, uint8 field, bool proposed, bool forged) public {
         uint64 round = _openWithUpdates();
         node %= uint32(NODES);
-        bytes32 promised = _mostly(updates[node], other, choice);
-        TypedData.Receipt memory receipt = TypedData.Receipt(round, node, promised);
-        bytes memory signature = _sign(forged ? 0xbad : AGGREGATOR_KEY, TypedData.hash(receipt));
+        TypedData.Update memory update = _update(round, node);
+        if (field % 6 < 3) update.samples += 1;
+        if (field % 6 == 1) update.inputs = "others";
+        bytes memory signature = field % 6 == 2 ? _sign(0xbad, TypedData.hash(update)) : _signUpdate(update);
+        bytes memory receipt = _receiptBy(forged ? 0xbad : AGGREGATOR_KEY, update, signature);
+        if (field % 6 == 4) updates[node] = 0;
         vm.warp(vm.getBlockTimestamp() + COMMIT_TIME);
         _closeOverUpdates(round);
         _honestOutcome(round);
         if (proposed) _proposeOutcome(round);
-        bytes memory data =
-            abi.encodeCall(court.proveBrokenReceipt, (receipt, signature, updates[node], _siblings(node), closeHash));
-        _proof(promised != updates[node] && !forged, data);
+        bytes memory data = abi.encodeCall(
+            court.proveBrokenReceipt, (update, signature, receipt, updates[node], _siblings(node), closeHash)
+        );
+        _proof((field % 6 == 0 || field % 6 == 4) && !forged, data);
     }
 
     function testFuzz_proveMissingCommit(uint32 node, bool committed, bool kept, bool proposed, bytes32 slot) public {

@@ -36,7 +36,7 @@ contract RegistryFuzzTest is CourtTest {
         vm.warp(vm.getBlockTimestamp() + time % 2 days);
         address signer =
             key % 3 == 0 ? _scorers(4)[0] : key % 3 == 1 ? vm.addr(_nodeKey(0)) : vm.addr(2e18 + key % 1e18);
-        bool may = field % 4 == 3 && time % 2 days <= 1 days && value >= STAKE && key % 3 == 2;
+        bool may = field % 4 == 3 && time % 2 days <= 1 days && value >= STAKE && key % 3 != 0;
         bytes memory data = abi.encodeCall(registry.join, (signer, _payout(9), invitation, signature));
         vm.assertTrue(_as(caller, value, data) == may);
         vm.assertEq(registry.nodeCount(), may ? NODES + 1 : NODES);
@@ -66,7 +66,7 @@ contract RegistryFuzzTest is CourtTest {
         }
         bool free = newKey != address(0) && registry.scorersAt(1).length == 4;
         for (uint256 j; j < 4; ++j) {
-            if (_scorers(4)[j] == newKey || (j < NODES && j != i % 5 && vm.addr(_nodeKey(j)) == newKey)) free = false;
+            if (_scorers(4)[j] == newKey) free = false;
         }
         bool may = i % 5 < NODES && !left && free;
         vm.assertTrue(_as(owner, 0, abi.encodeCall(registry.rotateKey, (newKey))) == may);

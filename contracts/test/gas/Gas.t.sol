@@ -125,10 +125,9 @@ contract GasTest is CourtTest {
 
     function _proofsOfTheUpdateTree(uint64 round, uint256 nodes) private {
         uint256 snapshot = vm.snapshotState();
-        TypedData.Receipt memory receipt = TypedData.Receipt(round, 0, "promised");
-        bytes memory signature = _sign(AGGREGATOR_KEY, TypedData.hash(receipt));
+        (TypedData.Update memory update, bytes memory signature, bytes memory receipt) = _promised(round, 0);
         bytes32[] memory siblings = _siblings(0);
-        court.proveBrokenReceipt(receipt, signature, updates[0], siblings, closeHash);
+        court.proveBrokenReceipt(update, signature, receipt, updates[0], siblings, closeHash);
         _measured("proveBrokenReceipt", nodes);
         vm.revertToState(snapshot);
         TypedData.Update memory first = _update(round, 1);

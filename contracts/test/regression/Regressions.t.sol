@@ -77,8 +77,7 @@ contract RegressionsTest is CourtTest {
     /// @dev After a fork of the chain, or in another federation, the same leaves and receipts are nothing.
     function test_Regression_replay_acrossChainsAndContracts() public {
         uint64 round = _openWithUpdates();
-        TypedData.Receipt memory receipt = TypedData.Receipt(round, 1, keccak256("promised"));
-        bytes memory signature = _sign(AGGREGATOR_KEY, TypedData.hash(receipt));
+        (TypedData.Update memory promised, bytes memory signature, bytes memory receipt) = _promised(round, 1);
         TypedData.Update memory update = _update(round, 0);
         bytes memory signed = _signUpdate(update);
         vm.warp(vm.getBlockTimestamp() + COMMIT_TIME);
@@ -89,7 +88,7 @@ contract RegressionsTest is CourtTest {
         vm.chainId(4711);
         vm.assertTrue(Trees.updateLeaf(ledger.federation(), 0, update, signed) != here);
         vm.expectPartialRevert(ICourt.WrongSigner.selector);
-        court.proveBrokenReceipt(receipt, signature, updates[1], siblings, closeHash);
+        court.proveBrokenReceipt(promised, signature, receipt, updates[1], siblings, closeHash);
         vm.expectPartialRevert(ICourt.WrongRoot.selector);
         court.proveForgedUpdate(round, 0, update, signed, others, closeHash);
     }

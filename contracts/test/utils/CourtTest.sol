@@ -79,6 +79,32 @@ abstract contract CourtTest is BaseTest {
         return Trees.updateLeaf(ledger.federation(), update.node, update, _signUpdate(update));
     }
 
+    /// @dev The aggregator's receipt for an update.
+    function _receipt(TypedData.Update memory update, bytes memory signature) internal view returns (bytes memory) {
+        return _receiptBy(AGGREGATOR_KEY, update, signature);
+    }
+
+    function _receiptBy(uint256 key, TypedData.Update memory update, bytes memory signature)
+        internal
+        view
+        returns (bytes memory)
+    {
+        bytes32 leaf = Trees.updateLeaf(ledger.federation(), update.node, update, signature);
+        return _sign(key, TypedData.hash(TypedData.Receipt(update.round, update.node, leaf)));
+    }
+
+    /// @dev An update that the aggregator has a receipt given for, and that is not the one in `updates`.
+    function _promised(uint64 round, uint32 node)
+        internal
+        view
+        returns (TypedData.Update memory update, bytes memory signature, bytes memory receipt)
+    {
+        update = _update(round, node);
+        update.parameters = "promised";
+        signature = _signUpdate(update);
+        receipt = _receipt(update, signature);
+    }
+
     /// @dev Opens a round to which every node commits, off chain.
     function _openWithUpdates() internal returns (uint64 round) {
         round = _open();

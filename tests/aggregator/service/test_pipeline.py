@@ -4,6 +4,7 @@ Outcomes are proposed by anyone who holds the scorer's signature, as the contrac
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from aggregator.service.phases import Phase
 from ledger.records import RoundState
+from protocol.evidence import update_leaf
 from protocol.shares import pack_scores
 from protocol.trees import NODE_TREE_DEPTH, tree_proof
 from protocol.typed_data import Receipt
@@ -105,8 +107,12 @@ def break_a_receipt(service: Service, number: int) -> None:
     """A node proves that the aggregator promised another leaf than it closed the round over."""
     ledger, domain = service.stage.ledger, service.domain
     leaves = {kept.update.node: kept.leaf for kept in service.context.store.updates(number)}
-    receipt, path = Receipt(number, 1, b"\x77" * 32), tree_proof(leaves, NODE_TREE_DEPTH, 1)
-    proof = ledger.court.prove_broken_receipt(receipt, receipt.sign(domain, account("aggregator")), leaves[1], path)
+    (kept,) = [kept for kept in service.context.store.updates(number) if kept.update.node == 1]
+    update = replace(kept.update, samples=kept.update.samples + 1)
+    signature = update.sign(domain, account("signer 1"))
+    receipt = Receipt(number, 1, update_leaf(update, signature).hash(domain.separator)).sign(domain, account("aggregator"))
+    path = tree_proof(leaves, NODE_TREE_DEPTH, 1)
+    proof = ledger.court.prove_broken_receipt(update, signature, receipt, leaves[1], path)
     service.stage.federation.send("owner 1", proof)
 
 
