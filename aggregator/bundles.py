@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from aggregator.blobs import BlobStore
 from aggregator.errors import BlobCorrupt
-from protocol.evidence import Evidence, evidence_from_json, evidence_to_json
+from protocol.evidence import Evidence, evidence_from_json, evidence_to_json, header_from_json
 
 _T = TypeVar("_T")
 
@@ -25,10 +25,16 @@ def read_evidence(root: bytes, blobs: BlobStore) -> Evidence:
 
 
 def read_bundle(root: bytes, blobs: BlobStore) -> Evidence:
-    """The evidence with this root, its leaves not yet compared with the header: a replay names the one that differs."""
+    """The evidence with this root, its leaves not yet compared with the header: a replay names the one that differs.
+
+    Raises `EvidenceError` as well, if the header has the root and what is under it is no evidence: of another version, or with a
+    leaf that is none.
+    """
     with decoding(root, blobs) as encoded:
-        evidence = evidence_from_json(json.loads(encoded))
-    return checked(evidence, evidence.header.root(), root)
+        document = json.loads(encoded)
+        header = header_from_json(document)
+    checked(header, header.root(), root)
+    return evidence_from_json(document)
 
 
 def write_evidence(evidence: Evidence, blobs: BlobStore) -> bytes:

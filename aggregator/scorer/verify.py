@@ -85,22 +85,26 @@ def intact(blobs: BlobStore, read: Callable[[], _T]) -> _T:
 def read_published(root: bytes, blobs: BlobStore) -> Evidence:
     """The evidence with this root, from a source whose leaves are those that were hashed.
 
-    If there is none, the last one's: its header is the right one, and a replay names the leaf that differs. Raises `BlobMissing`,
-    `BlobCorrupt`.
+    If there is none, the last one's: its header is the right one, and a replay names the leaf that differs. If not even its form
+    is right, `EvidenceError` says so. Raises `BlobMissing`, `BlobCorrupt` if no source has a header with this root.
     """
-    published: Evidence | None = None
+    lie: Evidence | EvidenceError | None = None
     while True:
+        published: Evidence | None = None
         try:
             published = intact(blobs, lambda: read_bundle(root, blobs))
             published.check_roots()
             return published
-        except EvidenceError:
-            if published is not None and not (isinstance(blobs, GatheredBlobs) and blobs.refuse(root)):
-                return published
+        except EvidenceError as error:
+            lie = published or error
+            if isinstance(blobs, GatheredBlobs) and blobs.refuse(root):
+                continue
         except (BlobMissing, BlobCorrupt):
-            if published is None:
+            if lie is None:
                 raise
-            return published
+        if isinstance(lie, EvidenceError):
+            raise lie
+        return lie
 
 
 def _check_proposal(ledger: LedgerClient, claim: Claim) -> None:

@@ -1,5 +1,6 @@
 """The scorer's parts by themselves: quick verification, withheld bodies, broken downloads, records, settings."""
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -11,19 +12,21 @@ import numpy as np
 import pytest
 
 from aggregator.blobs import BlobStore
-from aggregator.errors import BlobMissing
+from aggregator.bundles import write_evidence
+from aggregator.errors import BlobCorrupt, BlobMissing
 from aggregator.evaluation.evidence import build_evidence
 from aggregator.evaluation.round import RoundInputs, evaluate_round
 from aggregator.mirror.claim import Claim
-from aggregator.scorer.errors import BodyWithheld, ReplayDifference, ScorerHomeMissing
+from aggregator.scorer.errors import REFUSALS, BodyWithheld, ReplayDifference, ScorerHomeMissing
 from aggregator.scorer.forwarding import Forwarding, HandedBody
 from aggregator.scorer.gathering import gather
 from aggregator.scorer.home import ScorerHome, ScorerSettings
 from aggregator.scorer.quick import verify_quickly
 from aggregator.scorer.records import Records
 from aggregator.scorer.sources import Directory, GatheredBlobs
+from aggregator.scorer.verify import read_published
 from protocol.errors import EvidenceError, FormatError, ServiceUnreachable
-from protocol.evidence import Evidence, Header, Kind
+from protocol.evidence import Evidence, Header, Kind, evidence_to_json
 from protocol.update import body_hash
 from tests.aggregator.scorer.test_replay import altered, follow, rebuilt
 from tests.support.chain import account
@@ -194,6 +197,42 @@ def test_what_a_directory_has_in_place_of_a_file_is_had_from_elsewhere(tmp_path:
         place.rmdir() if place.is_dir() else place.unlink()
     with pytest.raises(BlobMissing):
         GatheredBlobs(tmp_path / "no directory", [Directory(good / name.hex())]).get(name)
+
+
+def test_evidence_that_somebody_changed_is_had_from_elsewhere_and_else_fails_as_what_it_is(
+    evidence: Evidence, tmp_path: Path
+) -> None:
+    root, good = evidence.header.root(), tmp_path / "good"
+    right = evidence_to_json(evidence)
+    write_evidence(evidence, BlobStore(good))
+    changed = next(leaf for leaf in evidence.leaves if leaf.kind is Kind.SCORE)
+    other = Evidence(evidence.header, tuple(one for one in evidence.leaves if one != changed))
+    kind_less = {**right, "leaves": [*right["leaves"], {"kind": "opinion", "position": 3, "values": []}]}
+    newer = Evidence(replace(evidence.header, version=3), evidence.leaves)
+    for number, (lie, name, said) in enumerate(
+        (
+            (evidence_to_json(other), root, ""),  # a replay names it
+            (kind_less, root, "OPINION leaf 3"),
+            (evidence_to_json(newer), newer.header.root(), "header, version: published 3"),
+            ({**right, "schema_version": 3}, root, None),
+            (evidence_to_json(replace(newer, header=replace(newer.header, round=99))), root, None),
+            ({"leaves": []}, root, None),
+        )
+    ):
+        bad = tmp_path / f"bad {number}"
+        bad.mkdir()
+        (bad / name.hex()).write_text(json.dumps(lie))
+        own, alone = tmp_path / f"own {number}", GatheredBlobs(tmp_path / f"alone {number}", [Directory(bad)])
+        if name == root:
+            assert read_published(root, GatheredBlobs(own, [Directory(bad), Directory(good)])) == evidence
+        if said == "":
+            assert read_published(root, alone) == other
+        elif said is not None:
+            with pytest.raises(REFUSALS, match=said):  # it hashes to the root: whoever made the root made this
+                read_published(name, alone)
+        else:
+            with pytest.raises(BlobCorrupt):  # it says nothing of who made the root
+                read_published(name, alone)
 
 
 def test_a_round_is_attested_once_and_signatures_are_sorted_by_signer(tmp_path: Path) -> None:
