@@ -19,7 +19,7 @@ Refusal                   what a client asked for is refused, with a reason of i
 ├── TooEarly              bodies are taken only after the round has closed
 ├── TooLate               the deadline has passed
 ├── NothingCommitted      a body without a commitment
-├── BadSalt               the header with the salt is missing or malformed
+├── BadSalt               the header with the salt, or with the body's hash, is missing or malformed
 └── Truncated             the upload ended before its announced length
 """
 
@@ -263,11 +263,11 @@ class NothingCommitted(Refusal):
 
 
 class BadSalt(Refusal):
-    """The header that carries the salt is missing or malformed."""
+    """A header that opens the commitment, by the salt or the body's hash, is missing or malformed."""
 
     def __init__(self, header: str) -> None:
         self.header = header
-        super().__init__(f"the header {header} must carry the commitment's salt: 0x and 64 hexadecimal digits")
+        super().__init__(f"the header {header} must open the commitment: 0x and 64 hexadecimal digits")
 
 
 class Truncated(Refusal):

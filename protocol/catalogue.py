@@ -201,7 +201,11 @@ REFUSALS = by_code(
     Entry("too-early", "The round has not closed yet, so nobody may see a body.", "Send the body when the round is closed."),
     Entry("too-late", "The deadline has passed.", "Take part in the next round; check clock and connection of this machine."),
     Entry("nothing-committed", "The node has committed to no update of this round.", "Commit first, while the round is open."),
-    Entry("bad-salt", "The header with the commitment's salt is missing or malformed.", "Send 0x and 64 hexadecimal digits."),
+    Entry(
+        "bad-salt",
+        "The header with the commitment's salt, or with the body's hash, is missing or malformed.",
+        "Send 0x and 64 hexadecimal digits.",
+    ),
     Entry("truncated", "The upload ended before its announced length; nothing of it was kept.", "Send it again."),
     Entry("too-large", "The request is larger than is taken.", "Check that the model is the task's and unchanged."),
     Entry("length-required", "The request does not say how long it is.", "Send a Content-Length."),

@@ -32,13 +32,19 @@ from protocol.api import (
 from protocol.errors import ServiceRefused, ServiceUnreachable, ServiceUnreadable
 from protocol.evidence import Evidence, Kind, evidence_from_json
 from protocol.openings import Opening, opening_from_json
-from protocol.requests import NO_BODY, RequestSigner
+from protocol.requests import BODY_HASH_HEADER, NO_BODY, RequestSigner
 from protocol.typed_data import Update
 from protocol.update import body_hash
 
 SALT_HEADER = "Fairshare-Salt"
 SAMPLES_HEADER = "Fairshare-Samples"
 UPDATE_HEADER = "Fairshare-Update-Signature"
+
+ANSWER_BYTES = 1 << 28
+"""The most that is taken into memory of one answer: several times the largest honest one, the evidence of a full round."""
+
+MODEL_BYTES = 1 << 32
+"""The most that is taken of a model."""
 
 # A proxy named by the environment cannot reach this machine's own loopback: such URLs go there directly.
 _LOOPBACK: dict[str, None] = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
@@ -119,8 +125,7 @@ class FederationClient:
                 if offset and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                     return  # there are no more bytes
                 if not response.is_success:
-                    response.read()
-                    raise _refused(response)
+                    raise _refused(httpx.Response(response.status_code, content=_bounded(response, ANSWER_BYTES)))
                 if offset and response.status_code != httpx.codes.PARTIAL_CONTENT:
                     raise ServiceUnreadable(str(response.url), "it does not resume a download")
                 yield from response.iter_bytes()
@@ -166,7 +171,7 @@ class FederationClient:
 
     def model(self, sha256: bytes) -> bytes:
         """The safetensors file of a model by its model hash, unverified."""
-        return self._request("GET", f"/v1/models/0x{sha256.hex()}").content
+        return self._request("GET", f"/v1/models/0x{sha256.hex()}", limit=MODEL_BYTES).content
 
     def events(self, after: str = "", limit: int = 100, **only: str | int) -> EventsView:
         """Events of the contracts after a position, oldest first; `only` those of a `name`, a `round` or a `node`."""
@@ -192,19 +197,14 @@ class FederationClient:
     def hand_over(self, update: Update, signature: bytes, salt: bytes, body: bytes) -> UploadView:
         """Give a body that the aggregator did not take to a scorer, or forward it as a scorer: with what shows whose it is."""
         path = f"/v1/rounds/{update.round}/bodies/{update.node}"
-        headers = self._signature("PUT", path, body_hash(body))
-        headers |= {SALT_HEADER: "0x" + salt.hex(), "Content-Type": "application/octet-stream"}
+        headers = self._signature("PUT", path, body_hash(body)) | _body_headers(salt, body)
         headers |= {SAMPLES_HEADER: str(update.samples), UPDATE_HEADER: "0x" + signature.hex()}
         return self._read(TypeAdapter(UploadView), self._request("PUT", path, content=body, headers=headers))
 
     def reveal(self, number: int, node: int, salt: bytes, body: bytes) -> UploadView:
         """Upload the body that opens the node's commitment; the same one again is accepted and changes nothing."""
-        response = self._request(
-            "PUT",
-            f"/v1/rounds/{number}/bodies/{node}",
-            content=body,
-            headers={SALT_HEADER: "0x" + salt.hex(), "Content-Type": "application/octet-stream"},
-        )
+        path = f"/v1/rounds/{number}/bodies/{node}"
+        response = self._request("PUT", path, content=body, headers=_body_headers(salt, body))
         return self._read(TypeAdapter(UploadView), response)
 
     def _get(self, path: str, resource: type[_R]) -> _R:
@@ -218,20 +218,40 @@ class FederationClient:
             where = ".".join(map(str, fault["loc"])) or "body"
             raise ServiceUnreadable(str(response.url), f"{where}: {fault['msg']}") from error
 
-    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+    def _request(self, method: str, path: str, limit: int = ANSWER_BYTES, **arguments: Any) -> httpx.Response:
         try:
-            response = self._http.request(method, path, **arguments)
+            with self._http.stream(method, path, **arguments) as response:
+                answer = httpx.Response(response.status_code, content=_bounded(response, limit), request=response.request)
         except httpx.RequestError as error:
             raise ServiceUnreachable(self.url, str(error) or type(error).__name__) from error
-        if response.is_success:
-            return response
-        raise _refused(response)
+        if answer.is_success:
+            return answer
+        raise _refused(answer)
 
     def _signed(self, method: str, path: str) -> httpx.Response:
         return self._request(method, path, headers=self._signature(method, path))
 
     def _signature(self, method: str, path: str, body_hash: bytes = NO_BODY) -> dict[str, str]:
         return {} if self._signer is None else self._signer.headers(method, path, body_hash)
+
+
+def _bounded(response: httpx.Response, limit: int) -> bytes:
+    """All of an answer. Raises `ServiceUnreadable` once it is longer than this."""
+    content = bytearray()
+    for chunk in response.iter_bytes():
+        content += chunk
+        if len(content) > limit:
+            raise ServiceUnreadable(str(response.url), f"it is longer than {limit} bytes")
+    return bytes(content)
+
+
+def _body_headers(salt: bytes, body: bytes) -> dict[str, str]:
+    """What shows whose body follows, before a byte of it is taken."""
+    return {
+        SALT_HEADER: "0x" + salt.hex(),
+        BODY_HASH_HEADER: "0x" + body_hash(body).hex(),
+        "Content-Type": "application/octet-stream",
+    }
 
 
 def _named(name: bytes | None) -> str:

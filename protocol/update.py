@@ -35,3 +35,12 @@ def check_opening(committed: bytes, federation: bytes, round_number: int, node: 
             f"this body and salt do not open the commitment that node {node} signed for round {round_number}: "
             "send the body that was trained and signed, with its own salt"
         )
+
+
+def check_arrived(found: bytes, announced: bytes) -> None:
+    """Raise `CommitmentError` unless the body that arrived has the hash that was announced."""
+    if found != announced:
+        raise CommitmentError(
+            f"the body that arrived hashes to {found.hex()}, its header announced {announced.hex()}: "
+            "send the body that was trained and signed"
+        )

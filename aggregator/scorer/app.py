@@ -14,6 +14,7 @@ from aggregator.mirror.doubles import Double, doubles_among
 from aggregator.mirror.expulsion import check_subject, signer_of, view_of
 from aggregator.mirror.routes import Mirror, Serving, install
 from aggregator.refusals import (
+    BadSalt,
     NothingCommitted,
     NotYetThere,
     RequestExpired,
@@ -34,13 +35,14 @@ from aggregator.web import problems
 from aggregator.web.limits import JsonLimit
 from aggregator.web.problems import problem_responses
 from aggregator.web.shared import NodeIndex, RoundNumber, example
-from aggregator.web.uploads import announced_length, drain, read_salt, receive
+from aggregator.web.uploads import announced_length, drain, read_opening, receive
 from ledger.errors import LedgerError
 from ledger.records import RoundState
 from protocol.api import ExpulsionView, Health, UploadView
 from protocol.client import SALT_HEADER, SAMPLES_HEADER, UPDATE_HEADER
-from protocol.errors import BodyError, SignatureError
+from protocol.errors import BodyError, CommitmentError, SignatureError
 from protocol.evidence import Access
+from protocol.requests import BODY_HASH_HEADER
 from protocol.typed_data import Expulsion
 from protocol.version import VERSION
 
@@ -138,8 +140,10 @@ def health(request: Request) -> Health:
         NothingCommitted,
         TooEarly,
         TooLate,
+        BadSalt,
         WrongSigner,
         SignatureError,
+        CommitmentError,
         BodyError,
         BlobTooLarge,
         RequestExpired,
@@ -157,6 +161,7 @@ async def hand_over(
     ],
     samples: Annotated[int, Header(alias=SAMPLES_HEADER, ge=0, lt=1 << 32, description="The sample count that it signed.")],
     salt: Annotated[str | None, Header(alias=SALT_HEADER, description="The commitment's salt, 0x-hex.")] = None,
+    hashed: Annotated[str | None, Header(alias=BODY_HASH_HEADER, description="The body's SHA-256, 0x-hex.")] = None,
 ) -> UploadView:
     """Before the reveal deadline, by the node. The scorer forwards the body at once, and attests no outcome without it. From
     other scorers, by a signed request, it is taken for half of the grace period more.
@@ -166,7 +171,7 @@ async def hand_over(
     try:
         limit = await run_sync(forwarding.limit, number)
         is_forwarded = await run_sync(mirror.is_from_scorer, request)
-        offered = Commitment(number, node, samples, bytes.fromhex(signature[2:]), read_salt(salt), is_forwarded)
+        offered = Commitment(number, node, samples, bytes.fromhex(signature[2:]), *read_opening(salt, hashed), is_forwarded)
         await run_sync(forwarding.expect, offered)
         announced = announced_length(request)
         if announced is not None and announced > limit:

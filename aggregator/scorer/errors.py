@@ -9,6 +9,7 @@ AggregatorError
 ├── NothingToDispute          the evidence has no such leaf
 ├── NothingToExpel            the evidence does not justify expelling the node
 ├── NoQuorum                  too few scorers signed one outcome
+├── FileTooLarge              a mirror sends more than a file may have
 └── ScorerHomeMissing         the scorer's directory is not there
 """
 
@@ -81,6 +82,17 @@ class NoQuorum(AggregatorError):
     def __init__(self, round_number: int, found: int, needed: int) -> None:
         self.round, self.found, self.needed = round_number, found, needed
         super().__init__(f"round {round_number} has {found} of {needed} attestations: ask again, and name more mirrors by --from")
+
+
+class FileTooLarge(AggregatorError):
+    """A mirror sends more for one file than the scorer takes; none of it is kept."""
+
+    def __init__(self, name: bytes, place: str, limit: int) -> None:
+        self.name, self.place, self.limit = name, place, limit
+        super().__init__(
+            f"{place} sends more than {limit} bytes for the file {name.hex()}: ask another mirror by --from; "
+            "if the federation's files are that large, raise file_bytes in scorer.toml"
+        )
 
 
 class ScorerHomeMissing(AggregatorError):

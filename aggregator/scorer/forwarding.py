@@ -29,7 +29,7 @@ from protocol.evidence import Evidence, Kind
 from protocol.files import write_durably
 from protocol.parameters import decode_tensors
 from protocol.typed_data import Update
-from protocol.update import commitment
+from protocol.update import check_arrived, commitment
 
 log = structlog.get_logger()
 
@@ -60,6 +60,7 @@ class Commitment:
     samples: int
     signature: bytes
     salt: bytes
+    body_hash: bytes
     is_forwarded: bool
 
 
@@ -88,7 +89,11 @@ class Forwarding:
         return self._limits[on_chain.inputs]
 
     def expect(self, offered: Commitment) -> None:
-        """Whether a body would be taken now. Raises `UnknownRound`, `TooEarly`, `TooLate`, `NothingCommitted`."""
+        """Whether a body would be taken now, asked before a byte of it is read.
+
+        Raises `UnknownRound`, `TooEarly`, `TooLate`, `NothingCommitted`, and `WrongSigner` or `SignatureError` if it is not the
+        node's.
+        """
         ledger = self._gathering.ledger
         on_chain, timing = ledger.round(offered.round), ledger.timing()
         if on_chain.state is RoundState.NONE:
@@ -98,21 +103,22 @@ class Forwarding:
         until = forwarding_deadline(on_chain, timing) if offered.is_forwarded else reveal_deadline(on_chain, timing)
         if on_chain.state is not RoundState.CLOSED or ledger.now() >= until:
             raise TooLate(offered.round, "bodies")
-        if all(entry.node != offered.node for entry in ledger.roster(offered.round)):
+        expected = {entry.node: entry.signer for entry in ledger.roster(offered.round)}
+        if offered.node not in expected:
             raise NothingCommitted(offered.node, offered.round)
+        signer = self._update(offered).signer(ledger.domain, offered.signature)
+        if signer != expected[offered.node]:
+            raise WrongSigner(offered.node, offered.round, signer, expected[offered.node])
 
     def keep(self, offered: Commitment, incoming: Incoming) -> None:
-        """Keep an arrived body durably and pass it on. Raises `WrongSigner` or `SignatureError` if it is not the node's,
-        `BodyError` if it cannot be read, and as `expect` does.
+        """Keep an arrived body durably and pass it on. Raises `CommitmentError` if it is another one, `BodyError` if it cannot be
+        read, and as `expect` does.
         """
         # Asked again: what begins to arrive in time may end when nobody can forward it any more.
         self.expect(offered)
-        gathering, hashed = self._gathering, incoming.sha256
-        update = self._update(offered, hashed)
-        expected = {entry.node: entry.signer for entry in gathering.ledger.roster(offered.round)}[offered.node]
-        signer = update.signer(gathering.ledger.domain, offered.signature)
-        if signer != expected:
-            raise WrongSigner(offered.node, offered.round, signer, expected)
+        gathering, hashed = self._gathering, offered.body_hash
+        check_arrived(incoming.sha256, hashed)
+        update = self._update(offered)
         # The aggregator takes no other, and what it may refuse must not hold back an attestation.
         with _one_in_memory:
             decode_tensors(incoming.path.read_bytes())
@@ -159,9 +165,9 @@ class Forwarding:
         handed = tuple(self._of(number))
         return tuple(Signed(self._bound(number, one.node, one.parameters, one.samples), one.signature) for one in handed)
 
-    def _update(self, offered: Commitment, hashed: bytes) -> Update:
+    def _update(self, offered: Commitment) -> Update:
         separator = self._gathering.ledger.domain.separator
-        opened = commitment(separator, offered.round, offered.node, offered.salt, hashed)
+        opened = commitment(separator, offered.round, offered.node, offered.salt, offered.body_hash)
         return self._bound(offered.round, offered.node, opened, offered.samples)
 
     def _bound(self, number: int, node: int, parameters: bytes, samples: int) -> Update:

@@ -90,4 +90,4 @@ def gather(
                 sources.append(MirrorSource(mirrors[-1]))
             else:
                 sources.append(Directory(Path(place)))
-        yield Gathering(home, settings, ledger, GatheredBlobs(blobs, sources), tuple(mirrors), account)
+        yield Gathering(home, settings, ledger, GatheredBlobs(blobs, sources, settings.file_bytes), tuple(mirrors), account)

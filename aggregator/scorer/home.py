@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from aggregator.scorer.errors import ScorerHomeMissing
+from aggregator.scorer.sources import FILE_BYTES
 from ledger.client import LedgerClient
 from ledger.places import read_address
 from protocol.files import write_durably
@@ -36,6 +37,7 @@ class ScorerSettings(LocalSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8710
     poll_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
+    file_bytes: Annotated[int, Field(gt=0)] = FILE_BYTES
 
     def open_ledger(self) -> LedgerClient:
         """The federation on chain. Raises what the ledger raises."""

@@ -12,12 +12,17 @@ from typing import Protocol
 
 from aggregator.blobs import BlobStore
 from aggregator.errors import BlobMissing
+from aggregator.scorer.errors import FileTooLarge
 from protocol.client import FederationClient
 from protocol.errors import ServiceRefused, ServiceUnreachable, ServiceUnreadable
 from protocol.files import sync_folder
 
 _ATTEMPTS = 5
 """How often one source may break off in a row without having sent a byte."""
+
+FILE_BYTES = 1 << 30
+"""The most that is taken for one file, unless scorer.toml says otherwise. What a name stands for, and so how large it may be, is
+known only when all of it is here."""
 
 
 class Source(Protocol):
@@ -71,9 +76,10 @@ class MirrorSource:
 class GatheredBlobs(BlobStore):
     """The blobs of a directory, and those that any of the sources has; each is asked in turn."""
 
-    def __init__(self, directory: Path, sources: Sequence[Source]) -> None:
+    def __init__(self, directory: Path, sources: Sequence[Source], limit: int = FILE_BYTES) -> None:
         super().__init__(directory)
         self._sources = tuple(sources)
+        self._limit = limit
         self._origin: dict[bytes, Source] = {}
         self._refused: set[tuple[bytes, str]] = set()
 
@@ -99,6 +105,10 @@ class GatheredBlobs(BlobStore):
                 self._download(name, source)
             except BlobMissing:
                 continue
+            except FileTooLarge as error:
+                self._refused.add((name, source.place))  # and not the same again at the next turn
+                failure = error
+                continue
             except (ServiceUnreachable, ServiceUnreadable, ServiceRefused) as error:
                 failure = error
                 continue
@@ -116,6 +126,8 @@ class GatheredBlobs(BlobStore):
                 with partial.open("ab") as file:
                     for chunk in source.chunks(name, before):
                         file.write(chunk)
+                        if file.tell() > self._limit:
+                            raise FileTooLarge(name, source.place, self._limit)
                     file.flush()
                     os.fsync(file.fileno())
                 break
@@ -123,7 +135,7 @@ class GatheredBlobs(BlobStore):
                 idle = 0 if partial.stat().st_size > before else idle + 1
                 if idle == _ATTEMPTS:
                     raise
-            except BlobMissing:
+            except (BlobMissing, FileTooLarge):
                 partial.unlink(missing_ok=True)
                 raise
         partial.rename(self.path(name))

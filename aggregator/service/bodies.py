@@ -14,7 +14,7 @@ from aggregator.service.intake import known_round
 from aggregator.service.phases import Phase
 from aggregator.service.records import UpdateRecord
 from protocol.parameters import decode_tensors
-from protocol.update import check_opening
+from protocol.update import check_arrived, check_opening
 
 _EARLY = (Phase.OPEN, Phase.CLOSING, Phase.ABANDONING)
 
@@ -24,10 +24,11 @@ _one_in_memory = Lock()
 
 @dataclass(frozen=True)
 class ExpectedBody:
-    """A body that would be taken now: from this node in this round, opening this commitment with this salt."""
+    """A body that would be taken now: from this node in this round, opening this commitment with this salt and SHA-256."""
 
     committed: UpdateRecord
     salt: bytes
+    hashed: bytes
 
 
 def body_limit(context: Context, number: int) -> int:
@@ -39,10 +40,11 @@ def body_limit(context: Context, number: int) -> int:
     return 0 if found is None else context.config(found.bound.config_hash).rounds.body_bytes
 
 
-def expect_body(context: Context, number: int, node: int, salt: bytes, is_forwarded: bool) -> ExpectedBody:
-    """Whether a body would be taken now, asked before a byte of it is read. One that a scorer forwards has longer.
+def expect_body(context: Context, number: int, node: int, salt: bytes, hashed: bytes, is_forwarded: bool) -> ExpectedBody:
+    """Whether a body would be taken now, asked before a byte of it is read: nobody but its node, and those whom it told, can say
+    what opens its commitment. One that a scorer forwards has longer.
 
-    Raises `UnknownRound`, `NothingCommitted`, `TooEarly`, `TooLate`.
+    Raises `UnknownRound`, `NothingCommitted`, `TooEarly`, `TooLate`, `CommitmentError`.
     """
     found = known_round(context, number)
     committed = context.store.update(number, node)
@@ -56,7 +58,8 @@ def expect_body(context: Context, number: int, node: int, salt: bytes, is_forwar
     # One that is here already may be sent again at any time: its sender may have missed our answer.
     if not is_open and not committed.revealed:
         raise TooLate(number, "bodies")
-    return ExpectedBody(committed, salt)
+    check_opening(committed.update.parameters, context.federation.domain.separator, number, node, salt, hashed)
+    return ExpectedBody(committed, salt, hashed)
 
 
 def keep_body(context: Context, expected: ExpectedBody, incoming: Incoming, announced: int | None) -> None:
@@ -64,11 +67,10 @@ def keep_body(context: Context, expected: ExpectedBody, incoming: Incoming, anno
 
     Raises `Truncated`, `CommitmentError`, `BodyError`, `TooLate`; nothing is kept then.
     """
-    update, hashed = expected.committed.update, incoming.sha256
+    update, hashed = expected.committed.update, expected.hashed
     if announced is not None and incoming.size != announced:
         raise Truncated(incoming.size, announced)
-    federation = context.federation.domain.separator
-    check_opening(update.parameters, federation, update.round, update.node, expected.salt, hashed)
+    check_arrived(incoming.sha256, hashed)
     if expected.committed.revealed:
         return
     with _one_in_memory:

@@ -10,15 +10,17 @@ from starlette.requests import ClientDisconnect
 from aggregator.blobs import Incoming
 from aggregator.refusals import BadSalt, Truncated
 from protocol.client import SALT_HEADER
+from protocol.requests import BODY_HASH_HEADER
 
-_SALT = re.compile(r"0x[0-9a-fA-F]{64}")
+_DIGITS = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
-def read_salt(salt: str | None) -> bytes:
-    """The commitment's salt from its header. Raises `BadSalt`."""
-    if salt is None or not _SALT.fullmatch(salt):
-        raise BadSalt(SALT_HEADER)
-    return bytes.fromhex(salt[2:])
+def read_opening(salt: str | None, hashed: str | None) -> tuple[bytes, bytes]:
+    """The commitment's salt and the body's SHA-256 from their headers. Raises `BadSalt`."""
+    for header, value in ((SALT_HEADER, salt), (BODY_HASH_HEADER, hashed)):
+        if value is None or not _DIGITS.fullmatch(value):
+            raise BadSalt(header)
+    return bytes.fromhex(str(salt)[2:]), bytes.fromhex(str(hashed)[2:])
 
 
 def announced_length(request: Request) -> int | None:
@@ -28,7 +30,9 @@ def announced_length(request: Request) -> int | None:
 
 
 async def receive(stream: AsyncIterator[bytes], incoming: Incoming, announced: int | None) -> None:
-    """Write the body to the disk as it arrives. Raises `Truncated`, `BlobTooLarge`."""
+    """Write the body to the disk as it arrives. Only of who has shown that it may send it, as nothing bounds how many arrive at
+    once. Raises `Truncated`, `BlobTooLarge`.
+    """
     try:
         async for chunk in stream:
             await run_sync(incoming.write, chunk)

@@ -28,6 +28,7 @@ from ledger.records import RoundState
 from protocol.evidence import Evidence, Kind
 from protocol.parameters import layout_of, read_parameters
 from protocol.shares import SCORE_TOTAL, largest_remainder, pack_scores
+from protocol.update import body_hash
 from tests.aggregator.service.support import Sent, Stage
 from tests.support.lies import altered
 
@@ -101,7 +102,8 @@ def told(
 def _signs(gathering: Gathering, root: bytes, lie: Lie, rivals: Sent) -> bool:
     """Whether an honest scorer, whom the rival has handed its body to if there is time, signs exactly this."""
     forwarding = Forwarding(gathering)
-    offered = Commitment(1, RIVAL, rivals.update.samples, rivals.signature, rivals.salt, is_forwarded=False)
+    hashed = body_hash(rivals.body)
+    offered = Commitment(1, RIVAL, rivals.update.samples, rivals.signature, rivals.salt, hashed, is_forwarded=False)
     with suppress(TooLate), gathering.blobs.receive(len(rivals.body)) as incoming:
         forwarding.expect(offered)
         incoming.write(rivals.body)

@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from protocol.api import HexBytes, NodeView, ReceiptView, Resource, RewardsView,
 from protocol.client import SALT_HEADER, FederationClient
 from protocol.errors import EvidenceError, ServiceRefused, ServiceUnreachable, ServiceUnreadable
 from protocol.evidence import evidence_to_json
+from protocol.requests import BODY_HASH_HEADER
 from protocol.typed_data import Domain, Update
 from tests.protocol import story
 from tests.protocol.test_evidence import EVIDENCE
@@ -192,7 +194,15 @@ def test_a_body_is_put_with_its_salt(client, server):
     (seen,) = server.seen
     assert (seen.method, seen.path, seen.body) == ("PUT", "/v1/rounds/7/bodies/5", body)
     assert seen.headers[SALT_HEADER.lower()] == "0x" + (b"s" * 32).hex()
+    assert seen.headers[BODY_HASH_HEADER.lower()] == "0x" + sha256(body).hexdigest()
     assert seen.headers["content-type"] == "application/octet-stream"
+
+
+def test_an_answer_without_end_is_not_taken_into_memory(client, server):
+    server.answer = lambda: said(bytes(2000))
+    assert len(client._request("GET", "/", limit=2000).content) == 2000
+    with pytest.raises(ServiceUnreadable, match="longer than 1999 bytes"):
+        client._request("GET", "/", limit=1999)
 
 
 def test_a_model_is_bytes_by_its_hash(client, server):

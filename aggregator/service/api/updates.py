@@ -32,10 +32,11 @@ from aggregator.service.bodies import body_limit, expect_body, keep_body
 from aggregator.service.intake import take_commitment
 from aggregator.web.problems import problem_responses
 from aggregator.web.shared import NodeIndex, RoundNumber, example
-from aggregator.web.uploads import announced_length, drain, read_salt, receive
+from aggregator.web.uploads import announced_length, drain, read_opening, receive
 from protocol.api import CommitRequest, ReceiptView, UploadView
 from protocol.client import SALT_HEADER
 from protocol.errors import BodyError, CommitmentError, FormatError, SignatureError
+from protocol.requests import BODY_HASH_HEADER
 from protocol.typed_data import Update
 
 router = APIRouter(prefix="/v1/rounds/{number}", tags=["updates"])
@@ -109,16 +110,20 @@ async def reveal(
     salt: Annotated[
         str | None, Header(alias=SALT_HEADER, description="The commitment's salt, 0x-hex.", examples=["0x" + "5a" * 32])
     ] = None,
+    hashed: Annotated[
+        str | None, Header(alias=BODY_HASH_HEADER, description="The body's SHA-256, 0x-hex.", examples=["0x" + "b0" * 32])
+    ] = None,
 ) -> UploadView:
-    """Upload the body after the round has closed and before its `reveal_deadline`. It must open the node's commitment and be
-    a safetensors file; a refused one may be sent again. The same one again changes nothing. A scorer that was handed a body
-    forwards it by a signed request, and has the grace period more.
+    """Upload the body after the round has closed and before its `reveal_deadline`. It must open the node's commitment, which the
+    headers show before a byte is taken, and be a safetensors file; a refused one may be sent again. The same one again changes
+    nothing. A scorer that was handed a body forwards it by a signed request, and has the grace period more.
     """
     stream, limit = request.stream(), 0
     try:
         limit = await run_sync(body_limit, service.context, number)
         is_forwarded = await run_sync(mirror.is_from_scorer, request)
-        expected = await run_sync(expect_body, service.context, number, node, read_salt(salt), is_forwarded)
+        opening = read_opening(salt, hashed)
+        expected = await run_sync(expect_body, service.context, number, node, *opening, is_forwarded)
         announced = announced_length(request)
         if announced is not None and announced > limit:
             raise BlobTooLarge(limit)

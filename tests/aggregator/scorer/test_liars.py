@@ -18,6 +18,7 @@ from aggregator.service.phases import Phase
 from protocol.api import AttestationsView
 from protocol.client import FederationClient
 from protocol.errors import ServiceUnreachable
+from protocol.update import body_hash
 from tests.aggregator.scorer.test_quorum import Scorer
 from tests.aggregator.service.support import Stage, founded, make_update, problem, serve, stage
 from tests.support.chain import account
@@ -61,7 +62,8 @@ def test_what_a_node_or_a_mirror_hands_to_a_scorer_holds_no_honest_round_back(st
 
         # A body that begins to arrive in time and ends when nobody could forward it any more.
         forwarding = Forwarding(scorer.gathering)
-        late = Commitment(1, 2, sent[2].update.samples, sent[2].signature, sent[2].salt, is_forwarded=False)
+        hashed = body_hash(sent[2].body)
+        late = Commitment(1, 2, sent[2].update.samples, sent[2].signature, sent[2].salt, hashed, is_forwarded=False)
         forwarding.expect(late)
         with scorer.gathering.blobs.receive(len(sent[2].body)) as incoming:
             incoming.write(sent[2].body)

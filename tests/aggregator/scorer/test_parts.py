@@ -17,7 +17,7 @@ from aggregator.errors import BlobCorrupt, BlobMissing
 from aggregator.evaluation.evidence import build_evidence
 from aggregator.evaluation.round import RoundInputs, evaluate_round
 from aggregator.mirror.claim import Claim
-from aggregator.scorer.errors import REFUSALS, BodyWithheld, ReplayDifference, ScorerHomeMissing
+from aggregator.scorer.errors import REFUSALS, BodyWithheld, FileTooLarge, ReplayDifference, ScorerHomeMissing
 from aggregator.scorer.forwarding import Forwarding, HandedBody
 from aggregator.scorer.gathering import gather
 from aggregator.scorer.home import ScorerHome, ScorerSettings
@@ -173,6 +173,34 @@ def test_a_download_goes_on_in_the_next_process_and_gives_up_on_a_dead_source(tm
     assert again.asked[0] == 2
     with pytest.raises(BlobMissing):
         GatheredBlobs(tmp_path, []).get(b"m" * 32)
+
+
+class Endless:
+    """Sends and sends."""
+
+    place = "a liar"
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def chunks(self, name: bytes, offset: int) -> Iterator[bytes]:
+        while True:
+            self.sent += 100
+            yield bytes(100)
+
+
+def test_a_mirror_that_sends_without_end_is_left_for_the_next_one(tmp_path: Path) -> None:
+    liar, good = Endless(), Breaking(bytes(1000), 0)
+    blobs = GatheredBlobs(tmp_path, [liar, good], limit=1000)
+    assert blobs.get(b"n" * 32) == bytes(1000)
+    assert liar.sent == 1100
+    alone = GatheredBlobs(tmp_path, [liar], limit=1000)
+    with pytest.raises(FileTooLarge, match=r"a liar sends more than 1000 bytes .* raise file_bytes"):
+        alone.get(b"m" * 32)
+    with pytest.raises(BlobMissing):
+        alone.get(b"m" * 32)
+    assert liar.sent == 2200
+    assert [path.name for path in tmp_path.iterdir()] == [(b"n" * 32).hex()]
 
 
 def test_requests_are_signed_for_the_configured_mirrors_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,7 @@ def check_bodies_through_scorers(
     update, signature, salt, body = sent
     with FederationClient(first.url) as node:
         assert problem(lambda: node.hand_over(update, signature, bytes(32), body)) == (403, "wrong-signer")
+        assert problem(lambda: node.hand_over(update, signature, salt, body + b" ")) == (403, "wrong-signer")
         assert not service.client.upload(1, 0).revealed
         service.stage.chain.advance_to(service.client.round(1).reveal_deadline - 1)
         assert node.hand_over(update, signature, salt, body).revealed

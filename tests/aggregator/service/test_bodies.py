@@ -6,11 +6,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from aggregator.blobs import BlobStore
 from aggregator.service.phases import Phase
 from protocol.client import SALT_HEADER
 from protocol.parameters import encode_parameters
+from protocol.requests import BODY_HASH_HEADER
 from protocol.update import body_hash
 from tests.aggregator.service.support import SALT, Sent, Service, make_update, problem, small_update
+from tests.support.processes import until
 
 
 @pytest.fixture
@@ -24,11 +27,18 @@ def revealing(served: Service) -> tuple[Service, Sent]:
     return served, sent[0]
 
 
-def put(service: Service, body: bytes | Iterator[bytes], salt: str | None = "0x" + SALT.hex()) -> tuple[int, str]:
+def put(
+    service: Service, body: bytes | Iterator[bytes], salt: str | None = "0x" + SALT.hex(), hashed: str | None = "0x" + 64 * "0"
+) -> tuple[int, str]:
     """Status and code of an upload for node 0 in round 1."""
-    headers = {} if salt is None else {SALT_HEADER: salt}
+    headers = {name: value for name, value in ((SALT_HEADER, salt), (BODY_HASH_HEADER, hashed)) if value is not None}
     answer = service.client._http.put("/v1/rounds/1/bodies/0", content=body, headers=headers)
     return answer.status_code, "" if answer.is_success else answer.json()["type"].rsplit("/", 1)[-1]
+
+
+def named(sent: Sent) -> str:
+    """The hash of what was committed to, as the header carries it."""
+    return "0x" + body_hash(sent.body).hex()
 
 
 def nothing_is_left(service: Service) -> bool:
@@ -83,9 +93,20 @@ def test_another_body_than_the_committed_one_is_refused_and_the_right_one_taken_
     revealing: tuple[Service, Sent],
 ) -> None:
     service, sent = revealing
-    assert put(service, encode_parameters(small_update(9))) == (422, "wrong-body")
-    assert put(service, sent.body, "0x" + "00" * 32) == (422, "wrong-body")
+    assert put(service, encode_parameters(small_update(9)), hashed=named(sent)) == (422, "wrong-body")
     assert nothing_is_left(service)
+    service.reveal(sent)
+
+
+def test_not_a_byte_is_taken_before_the_headers_open_the_commitment(
+    revealing: tuple[Service, Sent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, sent = revealing
+    with monkeypatch.context() as patched:
+        patched.setattr(BlobStore, "receive", lambda *_: pytest.fail("something was taken"))
+        other = encode_parameters(small_update(9))
+        assert put(service, other, hashed="0x" + body_hash(other).hex()) == (422, "wrong-body")
+        assert put(service, sent.body, "0x" + "00" * 32, named(sent)) == (422, "wrong-body")
     service.reveal(sent)
 
 
@@ -95,9 +116,10 @@ def test_another_nodes_body_is_refused(revealing: tuple[Service, Sent]) -> None:
     assert problem(lambda: service.client.reveal(1, 0, theirs.salt, theirs.body)) == (422, "wrong-body")
 
 
-@pytest.mark.parametrize("salt", [None, "", "5a", "0x5a", "0x" + "zz" * 32])
-def test_a_malformed_salt_is_refused(standing: Service, salt: str | None) -> None:
-    assert put(standing, b"", salt) == (422, "bad-salt")
+@pytest.mark.parametrize("digits", [None, "", "5a", "0x5a", "0x" + "zz" * 32])
+def test_a_malformed_salt_or_hash_is_refused(standing: Service, digits: str | None) -> None:
+    assert put(standing, b"", digits) == (422, "bad-salt")
+    assert put(standing, b"", hashed=digits) == (422, "bad-salt")
 
 
 def test_a_committed_body_that_is_no_safetensors_file_is_refused_and_its_node_absent(served: Service) -> None:
@@ -112,9 +134,9 @@ def test_a_committed_body_that_is_no_safetensors_file_is_refused_and_its_node_ab
 def test_an_oversized_body_is_refused_whether_or_not_it_says_so(revealing: tuple[Service, Sent]) -> None:
     service, sent = revealing
     limit = service.stage.federation.config.rounds.body_bytes
-    assert put(service, bytes(limit + 1)) == (413, "too-large")
+    assert put(service, bytes(limit + 1), hashed=named(sent)) == (413, "too-large")
     # Without a Content-Length the limit is noticed on the way.
-    assert put(service, iter([bytes(1 << 16)] * (limit // (1 << 16) + 2))) == (413, "too-large")
+    assert put(service, iter([bytes(1 << 16)] * (limit // (1 << 16) + 2)), hashed=named(sent)) == (413, "too-large")
     assert nothing_is_left(service)
     service.reveal(sent)
 
@@ -123,13 +145,14 @@ def test_a_truncated_upload_leaves_nothing_behind(revealing: tuple[Service, Sent
     service, sent = revealing
     host, port = service.client.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
-        head = f"PUT /v1/rounds/1/bodies/0 HTTP/1.1\r\nHost: x\r\n{SALT_HEADER}: 0x{SALT.hex()}\r\n"
+        opening = f"{SALT_HEADER}: 0x{SALT.hex()}\r\n{BODY_HASH_HEADER}: {named(sent)}\r\n"
+        head = f"PUT /v1/rounds/1/bodies/0 HTTP/1.1\r\nHost: x\r\n{opening}"
         connection.sendall(f"{head}Content-Length: {len(sent.body)}\r\n\r\n".encode() + sent.body[:-1])
         connection.shutdown(socket.SHUT_WR)
         # The server closes once it has dropped what came.
         while connection.recv(1 << 16):
             pass
-    assert nothing_is_left(service)
+    until(lambda: nothing_is_left(service))  # it hangs up first, and tidies then
     service.reveal(sent)
 
 
