@@ -17,7 +17,17 @@ from eth_utils.crypto import keccak
 
 from protocol.abi import encode_fields, from_json, to_json
 from protocol.errors import EvidenceError
-from protocol.trees import LIST_TREE_DEPTH, NODE_TREE_DEPTH, SumNode, leaf_hash, sum_tree_root, tree_root
+from protocol.trees import (
+    LIST_TREE_DEPTH,
+    NODE_TREE_DEPTH,
+    SumNode,
+    Tree,
+    leaf_hash,
+    sum_tree_of,
+    sum_tree_root,
+    tree_of,
+    tree_root,
+)
 from protocol.typed_data import Update
 
 EVIDENCE_VERSION = 2
@@ -248,6 +258,23 @@ class Evidence:
         for leaf in self.leaves:
             found[leaf.kind][leaf.position] = leaf
         return found
+
+    def tree(self, kind: Kind) -> Tree[Any]:
+        """The tree of a kind's leaves, of `SumNode`s for Kind.CONTRIBUTION and else of hashes; hashed once and kept. Needs all
+        leaves of the kind.
+        """
+        if kind not in self._trees:
+            leaves = self.by_kind[kind]
+            hashes = {at: leaf.hash(self.header.federation) for at, leaf in leaves.items()}
+            if kind is Kind.CONTRIBUTION:
+                self._trees[kind] = sum_tree_of({at: SumNode(hashes[at], leaf.get("basis")) for at, leaf in leaves.items()})
+            else:
+                self._trees[kind] = tree_of(hashes, LEAF_KINDS[kind].depth)
+        return self._trees[kind]
+
+    @cached_property
+    def _trees(self) -> dict[Kind, Tree[Any]]:
+        return {}
 
     def visible_to(self, access: Access) -> "Evidence":
         """The same evidence without the leaves above the given access level."""

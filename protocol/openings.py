@@ -8,15 +8,7 @@ from typing import Any, NamedTuple
 from protocol.abi import from_json, to_json
 from protocol.errors import EvidenceError
 from protocol.evidence import LEAF_KINDS, Evidence, Header, Kind, Leaf
-from protocol.trees import (
-    EMPTY_LEAF,
-    EMPTY_SUM_LEAF,
-    SumNode,
-    root_from_proof,
-    sum_root_from_proof,
-    sum_tree_proof,
-    tree_proof,
-)
+from protocol.trees import EMPTY_LEAF, EMPTY_SUM_LEAF, SumNode, root_from_proof, sum_root_from_proof
 
 
 class Opening(NamedTuple):
@@ -42,16 +34,13 @@ def open_leaf(evidence: Evidence, kind: Kind, position: int) -> Opening:
 
     Raises `EvidenceError` if the kind's tree has no such position.
     """
-    federation, leaves = evidence.header.federation, evidence.by_kind[kind]
-    spec = LEAF_KINDS[kind]
-    if not 0 <= position < 1 << spec.depth:
+    if not 0 <= position < 1 << LEAF_KINDS[kind].depth:
         raise EvidenceError(f"the {kind.name} tree has no position {position}")
-    values = leaves[position].values if position in leaves else None
-    hashes = {at: leaf.hash(federation) for at, leaf in leaves.items()}
+    leaf = evidence.by_kind[kind].get(position)
+    values = None if leaf is None else leaf.values
+    siblings = evidence.tree(kind).siblings(position)
     if kind is not Kind.CONTRIBUTION:
-        return Opening(kind, position, values, tree_proof(hashes, spec.depth, position))
-    nodes = {at: SumNode(hashes[at], leaf.get("basis")) for at, leaf in leaves.items()}
-    siblings = sum_tree_proof(nodes, position, spec.depth)
+        return Opening(kind, position, values, siblings)
     return Opening(kind, position, values, tuple(node.hash for node in siblings), tuple(node.sum for node in siblings))
 
 

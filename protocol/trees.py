@@ -6,7 +6,7 @@ meant, and a missing leaf is the empty leaf, which no present leaf hashes to.
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from eth_utils.crypto import keccak
 
@@ -69,34 +69,74 @@ def _wrapped(left: SumNode, right: SumNode) -> SumNode:
     return SumNode(hashed, total % (1 << 256))
 
 
+class Tree(Generic[_Node]):
+    """A sparse tree with all its nodes: hashed once, it opens any position without hashing again.
+
+    `root` is its root; memory is in proportion to the leaves. Raises `ValueError` for a position that the tree does not have;
+    so do the functions here.
+    """
+
+    def __init__(self, leaves: Mapping[int, _Node], depth: int, empty: _Node, combine: Callable[[_Node, _Node], _Node]) -> None:
+        for index in leaves:
+            _check_index(index, depth)
+        level = dict(leaves)
+        self._levels: list[tuple[dict[int, _Node], _Node]] = []
+        for _ in range(depth):
+            self._levels.append((level, empty))
+            parents = {index >> 1 for index in level}
+            level = {p: combine(level.get(2 * p, empty), level.get(2 * p + 1, empty)) for p in parents}
+            empty = combine(empty, empty)
+        self.root = level.get(0, empty)
+
+    def path(self, index: int) -> tuple[_Node, ...]:
+        """The nodes from `index` up to the root, which is left out."""
+        _check_index(index, len(self._levels))
+        return tuple(level.get(index >> height, empty) for height, (level, empty) in enumerate(self._levels))
+
+    def siblings(self, index: int) -> tuple[_Node, ...]:
+        """The other child at every height; with an absent leaf they prove that nothing stands there."""
+        _check_index(index, len(self._levels))
+        return tuple(level.get((index >> height) ^ 1, empty) for height, (level, empty) in enumerate(self._levels))
+
+
+def tree_of(leaves: Mapping[int, bytes], depth: int) -> Tree[bytes]:
+    """The tree with these leaf hashes at these positions."""
+    return Tree(leaves, depth, EMPTY_LEAF, inner_hash)
+
+
+def sum_tree_of(leaves: Mapping[int, SumNode], depth: int = NODE_TREE_DEPTH) -> Tree[SumNode]:
+    """The sum tree of these leaves, whatever they sum to: modulo 2^256."""
+    return Tree(leaves, depth, EMPTY_SUM_LEAF, _wrapped)
+
+
 def tree_root(leaves: Mapping[int, bytes], depth: int) -> bytes:
     """Root of the sparse tree with these leaf hashes at these positions."""
-    return _levels(leaves, depth, EMPTY_LEAF, inner_hash)[-1][0]
+    return tree_of(leaves, depth).root
 
 
 def sum_tree_root(leaves: Mapping[int, SumNode], depth: int = NODE_TREE_DEPTH) -> SumNode:
     """Root hash and total of the sparse sum tree."""
-    return _levels(leaves, depth, EMPTY_SUM_LEAF, sum_hash)[-1][0]
+    return Tree(leaves, depth, EMPTY_SUM_LEAF, sum_hash).root
 
 
 def tree_proof(leaves: Mapping[int, bytes], depth: int, index: int) -> tuple[bytes, ...]:
-    """The siblings from leaf `index` up to the root; an absent index gives a proof of emptiness.
-
-    Raises `ValueError` for an index that the tree does not have; so do the other functions here.
-    """
-    return _siblings(_levels(leaves, depth, EMPTY_LEAF, inner_hash, index), index)
+    """The siblings from leaf `index` up to the root; an absent index gives a proof of emptiness."""
+    return tree_of(leaves, depth).siblings(index)
 
 
 def sum_tree_proof(leaves: Mapping[int, SumNode], index: int, depth: int = NODE_TREE_DEPTH) -> tuple[SumNode, ...]:
     """The siblings, with their sums, from leaf `index` up to the root."""
-    return _siblings(_levels(leaves, depth, EMPTY_SUM_LEAF, _wrapped, index), index)
+    return sum_tree_of(leaves, depth).siblings(index)
 
 
 def sum_tree_opening(leaves: Mapping[int, SumNode], index: int, depth: int = NODE_TREE_DEPTH) -> SumOpening:
     """The opening of leaf `index`, which may be absent."""
-    levels = _levels(leaves, depth, EMPTY_SUM_LEAF, _wrapped, index)
-    sums = tuple(level[index >> height].sum if index >> height in level else 0 for height, level in enumerate(levels[:-1]))
-    return SumOpening(sums, _siblings(levels, index))
+    return opened(sum_tree_of(leaves, depth), index)
+
+
+def opened(tree: Tree[SumNode], index: int) -> SumOpening:
+    """The opening of a position of a sum tree."""
+    return SumOpening(tuple(node.sum for node in tree.path(index)), tree.siblings(index))
 
 
 def root_from_proof(leaf: bytes, index: int, proof: tuple[bytes, ...]) -> bytes:
@@ -109,36 +149,9 @@ def sum_root_from_proof(leaf: SumNode, index: int, proof: tuple[SumNode, ...]) -
     return _climb(leaf, index, proof, sum_hash)
 
 
-def _levels(
-    leaves: Mapping[int, _Node],
-    depth: int,
-    empty: _Node,
-    combine: Callable[[_Node, _Node], _Node],
-    keep: int | None = None,
-) -> list[dict[int, _Node]]:
-    """All non-empty nodes of every level, leaves first; the siblings on the path of `keep` are filled in as well."""
-    for index in leaves:
-        _check_index(index, depth)
-    if keep is not None:
-        _check_index(keep, depth)
-    level, levels = dict(leaves), []
-    for height in range(depth):
-        if keep is not None:
-            level.setdefault((keep >> height) ^ 1, empty)
-        levels.append(level)
-        parents = {index >> 1 for index in level} or {0}
-        level = {p: combine(level.get(2 * p, empty), level.get(2 * p + 1, empty)) for p in parents}
-        empty = combine(empty, empty)
-    return [*levels, level]
-
-
 def _check_index(index: int, depth: int) -> None:
     if not 0 <= index < 1 << depth:
         raise ValueError(f"there is no position {index}: a tree of depth {depth} has positions 0 to {(1 << depth) - 1}")
-
-
-def _siblings(levels: list[dict[int, _Node]], index: int) -> tuple[_Node, ...]:
-    return tuple(level[(index >> height) ^ 1] for height, level in enumerate(levels[:-1]))
 
 
 def _climb(node: _Node, index: int, proof: tuple[_Node, ...], combine: Callable[[_Node, _Node], _Node]) -> _Node:

@@ -14,7 +14,7 @@ from protocol.evidence import Evidence, Kind, Leaf, update_leaf
 from protocol.openings import open_leaf
 from protocol.roster import RosterEntry
 from protocol.shares import SCORE_TOTAL, score_basis
-from protocol.trees import EMPTY_LEAF, SumNode, SumOpening, sum_tree_opening
+from protocol.trees import EMPTY_LEAF, SumOpening, opened
 from protocol.typed_data import Update
 
 _PROPOSED = (RoundState.PROPOSED, RoundState.DISPUTED, RoundState.FINAL)
@@ -42,8 +42,7 @@ def provable_faults(evidence: Evidence, ledger: LedgerClient, number: int) -> It
 
 def sum_opening(evidence: Evidence, node: int) -> SumOpening:
     """The opening of a place in the sum tree of score bases, as the Court takes it."""
-    federation, leaves = evidence.header.federation, evidence.by_kind[Kind.CONTRIBUTION]
-    return sum_tree_opening({at: SumNode(leaf.hash(federation), leaf.get("basis")) for at, leaf in leaves.items()}, node)
+    return opened(evidence.tree(Kind.CONTRIBUTION), node)
 
 
 def _update_root(evidence: Evidence) -> bytes:

@@ -83,3 +83,14 @@ def test_bases_that_sum_past_2_256_are_no_tree_and_can_be_shown_to_the_chain_all
     opening = open_leaf(lie, Kind.CONTRIBUTION, min(huge))
     with pytest.raises(EvidenceError):
         check_opening(EVIDENCE.header, opening)
+
+
+def test_a_tree_is_hashed_once_however_many_leaves_are_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence = Evidence(EVIDENCE.header, EVIDENCE.leaves)  # nothing of it hashed yet
+    for kind in Kind:
+        open_leaf(evidence, kind, 0)
+    monkeypatch.setattr("protocol.trees.keccak", lambda _: pytest.fail("hashed again"))
+    openings = [open_leaf(evidence, kind, position) for kind in Kind for position in (*evidence.by_kind[kind], 77)]
+    monkeypatch.undo()
+    for opening in openings:
+        check_opening(evidence.header, opening)
