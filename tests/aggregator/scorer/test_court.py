@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from aggregator.bundles import write_evidence
+from aggregator.evaluation.round import RoundInputs
 from aggregator.home import AggregatorHome
 from aggregator.scorer.court import dispute, disputed_leaf, faults_of, prove
 from aggregator.scorer.errors import NothingToDispute
 from aggregator.scorer.gathering import Gathering, gather
 from aggregator.scorer.home import ScorerHome, ScorerSettings
+from aggregator.scorer.recompute import Payloads, recompute
 from aggregator.scorer.voting import Voting
 from aggregator.template import with_values
 from ledger.disputes import Disputes, DisputeVerdict, Vote
@@ -170,14 +172,23 @@ def test_a_lie_that_is_no_leaf_or_that_nothing_can_be_computed_from_is_voted_aga
         assert stage.ledger.round(1).state is RoundState.VOID
 
 
-def test_a_right_leaf_that_is_disputed_stands_and_the_bond_is_lost(evaluated: Any, tmp_path: Path) -> None:
-    honest = evaluated[1]
+def test_a_right_leaf_that_is_disputed_stands_and_the_bond_is_lost(
+    evaluated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, replays = evaluated[1], list[Evidence]()
+
+    def counted(inputs: RoundInputs, published: Evidence) -> Payloads:
+        replays.append(published)
+        return recompute(inputs, published)
+
+    monkeypatch.setattr("aggregator.scorer.voting.recompute", counted)
     with proposed(evaluated, tmp_path, honest, scores_of(honest)) as (stage, gathering):
         with pytest.raises(NothingToDispute):
             disputed_leaf(gathering, 1, "utility")
         for named in ("utility/1", "contribution/0", "verdict/0", "estimate/0"):
             dispute(gathering, 1, *disputed_leaf(gathering, 1, named), Disputes(stage.ledger).bond())
         assert decided(stage, gathering) == (Vote.FOR, DisputeVerdict.DISMISSED)
+        assert len(replays) == 1  # whoever disputes more leaves does not keep the scorer longer
         stage.chain.advance(1000)
         assert stage.ledger.round(1).state is RoundState.FINAL
         assert scores_of(honest) == stage.ledger.scores(1)

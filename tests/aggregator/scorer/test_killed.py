@@ -1,4 +1,6 @@
-"""`scorer dispute` and `ledger bond`, killed between sending and mining: given again, what they sent is on the chain once."""
+"""`scorer dispute`, `ledger bond` and a vote of `scorer serve`, killed between sending and mining: given again, what they sent is
+on the chain once.
+"""
 
 import json
 import sys
@@ -10,7 +12,7 @@ from aggregator.blobs import BlobStore
 from aggregator.bundles import write_evidence
 from aggregator.scorer.home import ScorerHome, ScorerSettings
 from ledger.bonds import Bonds
-from ledger.disputes import Disputes
+from ledger.disputes import Disputes, DisputeVerdict, Vote
 from ledger.records import RoundState
 from ledger.wallet import Wallet
 from protocol.config import parse_config
@@ -20,14 +22,19 @@ from protocol.trees import NODE_TREE_DEPTH, tree_root
 from tests.contracts.test_court import SCORES, close, evidence, leaves_of, opened
 from tests.ledger.conformance.chains import Anvil
 from tests.support.chain import COIN, CONFIG, PASSPHRASE, TestFederation, account, founding
-from tests.support.killing import killed_and_given_again
+from tests.support.killing import killed_and_given_again, waiting
+from tests.support.processes import process, until
 
 FAIRSHARE = [sys.executable, "-m", "fairshare"]
 SCORER = account("scorer").address
 # Anvil's clock is this machine's: the window has to outlast the test.
-SLOW = CONFIG.replace("window_seconds = 50", "window_seconds = 5000").replace(
-    "unbonding_seconds = 1000", "unbonding_seconds = 20000"
-)
+SLOW = CONFIG
+for change in (
+    ("window_seconds = 50", "window_seconds = 5000"),
+    ("vote_seconds = 20", "vote_seconds = 5000"),
+    ("unbonding_seconds = 1000", "unbonding_seconds = 50000"),
+):
+    SLOW = SLOW.replace(*change)
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +88,23 @@ def test_a_bond_is_put_down_once_and_unbonds_once(federation: TestFederation[Anv
         "free_at": None,
         "owed": "0",
     }
+
+
+def test_a_vote_is_sealed_by_one_process_and_revealed_by_the_next(federation: TestFederation[Anvil], home: ScorerHome) -> None:
+    chain, disputes, vote_time = federation.chain, Disputes(federation.client), federation.client.timing().vote
+    nonce = chain.web3.eth.get_transaction_count(SCORER)  # type: ignore[arg-type] # it takes a plain string
+    serve = ("scorer", "serve", str(home.path), "--port", "0")
+    chain.ask("evm_setAutomine", False)
+    with process(*serve) as first:
+        until(lambda: bool(waiting(chain, SCORER)), first)
+    chain.ask("anvil_mine")
+    chain.ask("evm_setAutomine", True)
+    assert disputes.vote(0, SCORER) is Vote.SEALED
+    chain.advance(vote_time)
+    with process(*serve) as second:  # with the salt of the first
+        until(lambda: disputes.vote(0, SCORER) is Vote.AGAINST, second)
+    chain.advance(vote_time)
+    with process(*serve) as third:
+        until(lambda: disputes.one(0).verdict is DisputeVerdict.UPHELD, third)
+    assert chain.web3.eth.get_transaction_count(SCORER) == nonce + 3  # type: ignore[arg-type] # it takes a plain string
+    assert federation.client.round(1).state is RoundState.VOID
