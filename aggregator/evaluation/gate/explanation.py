@@ -22,6 +22,8 @@ def _numbers(reason: Reason, statistics: Statistics, reputation: int, gate: Gate
     def value(statistic: Statistic) -> float:
         return statistics[statistic] / STATISTIC_UNIT
 
+    if reason is Reason.CLIPPED and statistics[Statistic.ALLOWED]:
+        return f"(Its length is {value(Statistic.NORM):.3g}; virtual honest nodes like it have {value(Statistic.ALLOWED):.3g}.)"
     if reason in (Reason.CLIPPED, Reason.NORM_TOO_LARGE):
         reference = f", the reference {value(Statistic.REFERENCE):.3g}" if statistics[Statistic.REFERENCE] else ""
         return f"(Its length is {value(Statistic.NORM):.3g}{reference}.)"

@@ -27,6 +27,9 @@ from protocol.config import FederationConfig
 from protocol.parameters import Parameters, layout_of
 from protocol.verdicts import Reason
 
+_LEAST_SPREAD = 0.1
+"""Of the logarithm of lengths: a tenth more or less is nothing."""
+
 
 @dataclass(frozen=True)
 class GateInputs:
@@ -122,8 +125,9 @@ class _Measuring:
         alike = similarity(geometry)
         lower = np.tril(alike).max(axis=1, initial=0)
         lengths = Raw(*map(np.log, geometry.norms))
+        allowed = np.exp(np.minimum(null.upper_quartile(lengths, _LEAST_SPREAD), lengths.virtual.max()))
         found: dict[Statistic, Values] = {
-            Statistic.SIZE: np.maximum(null.standardise(lengths, 0.1), 0),
+            Statistic.SIZE: np.maximum(null.standardise(lengths, _LEAST_SPREAD), 0),
             Statistic.CONE: null.standardise(cone(geometry), 0.02),
             Statistic.AFFINE: null.standardise(affine(geometry), 0.02),
             Statistic.FIT: null.standardise(fit(geometry), 0.02),
@@ -137,7 +141,7 @@ class _Measuring:
             found[Statistic.LABELS] = null.standardise(mislabelled, 0.1)
         guard = heterogeneity(found, alike.max(axis=1, initial=0), complete=complete)
         found = {statistic: null.told * values for statistic, values in found.items()}
-        found |= {Statistic.DUPLICATE: alike.max(axis=1, initial=0), Statistic.DUPLICATE_LOWER: lower}
+        found |= {Statistic.DUPLICATE: alike.max(axis=1, initial=0), Statistic.DUPLICATE_LOWER: lower, Statistic.ALLOWED: allowed}
         for statistic, values in found.items():
             for node, value in zip(nodes, values, strict=True):
                 self._values[node][statistic] = in_units(value)

@@ -13,6 +13,9 @@ _FEW = 24
 
 _LEAST_TOLD = 1 / 3
 
+_QUARTILE = 0.6745
+"""Of the standard normal distribution."""
+
 
 class Null:
     """Compares each node with virtual nodes of its own heterogeneity.
@@ -37,6 +40,17 @@ class Null:
 
     def standardise(self, raw: Raw, least_spread: float) -> Values:
         """(value − usual) / spread of every real node, within ±16, shape (n,)."""
+        usual, spread = self._usual(raw, least_spread)
+        found: Values = np.clip((raw.nodes - usual) / spread, -_LIMIT, _LIMIT)
+        return found
+
+    def upper_quartile(self, raw: Raw, least_spread: float) -> Values:
+        """What three of four virtual nodes like each real one stay below, were their residuals normal, shape (n,)."""
+        usual, spread = self._usual(raw, least_spread)
+        return usual + _QUARTILE * spread
+
+    def _usual(self, raw: Raw, least_spread: float) -> tuple[Values, Values]:
+        """The value that a virtual node like each real one has, and the standard deviation around it, shapes (n,)."""
         centre, scale = self._virtual_rows.mean(axis=0), self._virtual_rows.std(axis=0) + 1e-9
         scale[0], centre[0] = 1, 0
         known, asked = (self._virtual_rows - centre) / scale, (self._node_rows - centre) / scale
@@ -46,8 +60,7 @@ class Null:
         spread = np.sqrt(self._near @ np.square(residuals) + least_spread**2)
         # Outside of what the virtual nodes cover, the regression is not trusted further than at their border.
         asked = np.clip(asked, known.min(axis=0), known.max(axis=0))
-        found: Values = np.clip((raw.nodes - asked @ slope) / spread, -_LIMIT, _LIMIT)
-        return found
+        return asked @ slope, spread
 
 
 def _columns(concentration: Values, sizes: NDArray[np.int64]) -> Values:

@@ -18,10 +18,11 @@ class Statistic(IntEnum):
     """Position of each statistic in a STATISTICS leaf.
 
     `NORM` is the update's L2 norm, `REFERENCE` the upper quartile of those of the virtual nodes (the same in every leaf of a
-    round; 0 where there are none). `DUPLICATE` is the similarity to the most similar other node, `DUPLICATE_LOWER` to the
-    most similar of lower index, both 0 … 1. From `SIZE` to `ENERGY`, and in `LABELS`, values are standardised against the
-    virtual nodes, larger being more suspicious, within ±16, and 0 where not measured. `GUARD` says how far the round's
-    heterogeneity is outside what virtual nodes can show (the same in every leaf).
+    round; 0 where there are none), `ALLOWED` that of virtual nodes like this one (0 where not measured). `DUPLICATE` is the
+    similarity to the most similar other node, `DUPLICATE_LOWER` to the most similar of lower index, both 0 … 1. From `SIZE` to
+    `ENERGY`, and in `LABELS`, values are standardised against the virtual nodes, larger being more suspicious, within ±16, and
+    0 where not measured. `GUARD` says how far the round's heterogeneity is outside what virtual nodes can show (the same in every
+    leaf).
     """
 
     NORM = 0
@@ -38,6 +39,7 @@ class Statistic(IntEnum):
     ENERGY = 11
     GUARD = 12
     LABELS = 13
+    ALLOWED = 14
 
 
 Statistics = tuple[int, ...]

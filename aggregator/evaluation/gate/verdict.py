@@ -73,7 +73,7 @@ def decide(
         carried = reputation.get(node)
         if fault is None or fault is Reason.SAME_AS_LOWER_INDEX:
             measured = statistics[node]
-            weight = _clipped(measured[Statistic.NORM], reference)
+            weight = _clipped(measured[Statistic.NORM], measured[Statistic.ALLOWED] or reference)
             decisions[node] = _judged(fault, measured, weight, carried, bool(reputation), gate)
         else:
             # A broken body or connection is no evidence of malice: it costs this round, and the suspicion stays as it was.
@@ -109,10 +109,9 @@ def norm_faults(
 
 
 def reference_norm(faults: Mapping[int, Reason | None], statistics: Mapping[int, Statistics]) -> int:
-    """What no update counts for more than: the virtual norms' upper quartile; without virtual nodes, the usable updates' median.
+    """What lengths are compared with: the virtual norms' upper quartile; without virtual nodes, the usable updates' median.
 
-    Not the median: it would clip half of the honest nodes, those with many samples or rare classes. Norms that nodes send are
-    not trusted so far as to take a quartile of them.
+    Norms that nodes send are not trusted so far as to take a quartile of them.
 
     Copies and nodes with a hard fault must not move what the others are measured against.
     """

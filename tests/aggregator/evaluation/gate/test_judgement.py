@@ -66,6 +66,17 @@ def test_honest_nodes_with_skewed_data_are_accepted() -> None:
     assert len({values[Statistic.REFERENCE] for values in clean().measured.values()}) == 1
 
 
+def test_what_is_sent_twice_over_counts_hardly_more_than_once() -> None:
+    """Whatever is sent counts for the length of virtual nodes with its label shares and sample count, which scaling leaves."""
+    gains = []
+    for node in range(PARTS):
+        twice = judge(inputs_of(sent_by((node, honest(node + 1, PARTS, scale=2)))))
+        assert twice.measured[node][Statistic.ALLOWED] == clean().measured[node][Statistic.ALLOWED]
+        counted = [found.decisions[node].weight * found.measured[node][Statistic.NORM] for found in (clean(), twice)]
+        gains.append(counted[1] / counted[0])
+    assert sum(gains) / PARTS < 1.25
+
+
 ATTACKS = {
     "flipped labels": honest(3, PARTS, flipped=True),
     "flipped sign": honest(3, PARTS, scale=-1),

@@ -87,6 +87,12 @@ def test_the_limit_of_the_norm_is_met_exactly() -> None:
     assert (fraction[2].reason, fraction[3].reason) == (Reason.NORM_TOO_LARGE, Reason.CLIPPED)
 
 
+def test_an_update_counts_for_the_length_of_virtual_nodes_like_it() -> None:
+    """Not for the reference of all: an even node among skewed ones could otherwise double its update and its pay."""
+    measured = {0: statistics(200, reference=200 / STATISTIC_UNIT, allowed=50 / STATISTIC_UNIT)}
+    assert decide({0: HONEST}, {0: usable(0)}, measured, {}, gate())[0] == Decision(Verdict.ACCEPT, Reason.CLIPPED, 16384, 0)
+
+
 def test_an_accepted_update_keeps_some_weight_whatever_the_limit() -> None:
     assert decided({0: 1, 1: 1, 2: 10**6}, norm_multiple=10**9)[2] == Decision(Verdict.ACCEPT, Reason.CLIPPED, 1, 0)
 
@@ -255,6 +261,8 @@ def test_every_reason_of_measurement_is_told_with_its_numbers() -> None:
     measured = statistics(norm=3 << 20, reference=2, duplicate=0.91, cone=7.2, affine=6, guard=4.4)
     told = {reason: explain(reason, measured, 5 << 20, gate()) for reason in Reason}
     assert "Its length is 3, the reference 2." in told[Reason.CLIPPED]
+    like_it = explain(Reason.CLIPPED, statistics(norm=3 << 20, reference=2, allowed=1.5), 0, gate())
+    assert "Its length is 3; virtual honest nodes like it have 1.5." in like_it
     assert "Similarity 0.91 of 1" in told[Reason.SIMILAR_TO_LOWER_INDEX]
     assert "7.2 standard deviations" in told[Reason.OUTSIDE_CONE]
     assert "the limit is 4.0" in told[Reason.OUTSIDE_CONE]
