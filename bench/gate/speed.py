@@ -107,7 +107,7 @@ def _merges(parameters: int) -> list[Row]:
 
 def _all_checks(updates: Sequence[Mapping[str, NDArray[np.float32]]], cohort: Cohort) -> None:
     geometry = Geometry(updates, cohort, None)
-    similarity(geometry)
+    similarity(geometry, bytes(32))
     for check in (cone, affine, fit):
         check(geometry)
 

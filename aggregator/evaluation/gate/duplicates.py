@@ -1,25 +1,40 @@
 """Is an update another node's with a little noise? Commitments are salted, so only nodes that collude can send such.
 
 Two residuals must agree: what is left of an update without the virtual nodes' mean direction, and without their whole span,
-where two nodes with the same labels still differ. In each, a pair is as similar as 1 − d² / t, with d their distance and t the
+where two nodes with the same labels still differ. In each, a pair is as close as 1 − d² / t, with d their distance and t the
 median distance of either to the others: what all nodes have in common, and the root set has not, makes nobody a copy.
-Null: 0 for independent nodes, 1 for copies; no virtual node is needed.
+
+Close pairs are not copies yet: honest nodes of the same one class are as close as 0.98. What they differ by tells them apart
+(`difference.py`): of pairs that differ by noise it is enough to be closer than independent nodes are, other pairs have to be
+nearly the same.
 """
 
 import numpy as np
 
+from aggregator.evaluation.gate.difference import noise
 from aggregator.evaluation.gate.geometry import Geometry, Values
 
 _RIDGE = 1e-2
 _OTHERS = 0.5
 _FLOOR = 1e-3
 
+_INDEPENDENT = 0.25
+_SAME = 24
+"""The power of closeness that counts where the difference is no noise: 0.993 is as much as the default bound of 0.85."""
 
-def similarity(geometry: Geometry) -> Values:
+
+def similarity(geometry: Geometry, seed: bytes) -> Values:
     """Between all pairs of real nodes, 0 … 1, shape (n, n), zero on the diagonal and for fewer than three nodes."""
-    nodes, virtual = np.arange(geometry.n), geometry.virtual
     if geometry.n < 3:
         return np.zeros((geometry.n, geometry.n))
+    close = closeness(geometry)
+    found: Values = np.maximum(close**_SAME, noise(geometry, seed) * np.minimum(1, close / _INDEPENDENT))
+    return found
+
+
+def closeness(geometry: Geometry) -> Values:
+    """How much closer every pair of real nodes is than nodes usually are, 0 … 1, shape (n, n), zero on the diagonal."""
+    nodes, virtual = np.arange(geometry.n), geometry.virtual
     cosines = geometry.cosines
     between, span = cosines[np.ix_(nodes, virtual)], cosines[np.ix_(virtual, virtual)]
     whole = cosines[np.ix_(nodes, nodes)]

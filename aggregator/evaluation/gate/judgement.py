@@ -122,7 +122,7 @@ class _Measuring:
         return self._result()
 
     def _cheap(self, nodes: Sequence[int], geometry: Geometry, null: Null, *, complete: bool) -> None:
-        alike = similarity(geometry)
+        alike = similarity(geometry, self._inputs.seed)
         lower = np.tril(alike).max(axis=1, initial=0)
         lengths = Raw(*map(np.log, geometry.norms))
         allowed = np.exp(np.minimum(null.upper_quartile(lengths, _LEAST_SPREAD), lengths.virtual.max()))

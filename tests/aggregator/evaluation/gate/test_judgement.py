@@ -149,6 +149,31 @@ def test_copies_with_a_little_noise_leave_the_lowest_index() -> None:
     assert [found[node].verdict for node in (0, 2, 4)] == [Verdict.ACCEPT] * 3
 
 
+def test_copies_under_much_noise_are_copies_still() -> None:
+    """A third of the update's length in noise: no closer than honest nodes are, but by no difference that training makes."""
+    update, samples = trained(2, PARTS)
+    random = np.random.default_rng(0)
+    scale = 0.3 * np.sqrt(sum(np.square(array).sum() for array in update.values()) / sum(array.size for array in update.values()))
+    noisy = {name: array + random.normal(size=array.shape).astype(np.float32) * scale for name, array in update.items()}
+    found = judge(inputs_of(sent_by((3, Sent(noisy, samples)))))
+    assert found.decisions[3].reason is Reason.SIMILAR_TO_LOWER_INDEX
+    # Who is copied belongs to those who collude, and has evidence against it too.
+    assert not any(found.decisions[node].verdict in REFUSED for node in (0, 2, 4, 5))
+
+
+def one_class(kind: int, half: int) -> Sent:
+    """Every other sample of one class among all nodes' data."""
+    whole = digits()
+    data = whole.task.load("training")
+    own = data.take(np.flatnonzero((data.targets == kind).numpy())[half::2])
+    return Sent(train(whole.task, whole.base, own, Recipe.from_config(CONFIG.recipe), half), len(own))
+
+
+def test_honest_nodes_of_the_same_one_class_are_no_copies() -> None:
+    found = judge(inputs_of(sent_by((2, one_class(0, 0)), (4, one_class(0, 1)))))
+    assert not any(decision.verdict in REFUSED for decision in found.decisions.values())
+
+
 def test_all_identical_updates_leave_the_lowest_index_alone() -> None:
     found = judge(inputs_of([honest(2, PARTS)] * 4)).decisions
     assert [found[node].reason for node in (1, 2, 3)] == [Reason.SAME_AS_LOWER_INDEX] * 3
