@@ -30,19 +30,19 @@ class Expectation:
         return sum(rate.value for rate in self.detection.values()) / len(self.detection)
 
 
-def expect(paths: Sequence[Path], gate: GateSection, *slow_alarms: float) -> Expectation:
-    """Fit, with `slow_alarms` if given, and judge, leaving out in turn.
+def expect(paths: Sequence[Path], gate: GateSection) -> Expectation:
+    """Fit and judge, leaving out in turn.
 
     Needs paths of two federations at least; raises `ValueError` as `fit` does.
     """
     detection = {}
     for attack in attacks_of(paths):
-        others = fit([path for path in paths if path.scenario.attack != attack], gate, *slow_alarms)
+        others = fit([path for path in paths if path.scenario.attack != attack], gate)
         tested = [path for path in paths if path.scenario.attack == attack and path.malicious]
         detection[attack] = pooled(_detected(path, others) for path in tested)
     alarms, expelled = Rate(0, 0), Rate(0, 0)
     for half in (0, 1):
-        fitted = fit([path for path in paths if path.scenario.seed % 2 != half], gate, *slow_alarms)
+        fitted = fit([path for path in paths if path.scenario.seed % 2 != half], gate)
         for path in paths:
             if path.scenario.seed % 2 == half and not path.malicious:
                 alarms += Rate(sum(named(path, fitted)), len(path.statistics))

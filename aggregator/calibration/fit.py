@@ -43,17 +43,16 @@ _USABLE = {0: Inspection(None, bytes(32), {})}
 Values = NDArray[np.int64]
 
 
-def fit(paths: Sequence[Path], gate: GateSection, slow_alarms: float = _FALSE_ALARMS) -> GateSection:
+def fit(paths: Sequence[Path], gate: GateSection) -> GateSection:
     """The section with weights, prior and thresholds fitted to `paths`; everything else stays.
 
-    `slow_alarms`: the share of honest node-rounds that the suspicion of all rounds may cost where one round's evidence does not.
     Raises `ValueError` if there is no honest or no attacking node-round among them.
     """
     values = [fused_values(path, gate) for path in paths]
     weights, prior = _logistic(*_training_set(paths, values))
     chosen = {f"weight_{statistic.name.lower()}": _thousandths(weight) for statistic, weight in zip(FUSED, weights, strict=True)}
     fitted = gate.model_copy(update={**chosen, "prior": _thousandths(prior)})
-    return _with_thresholds(fitted, paths, values, slow_alarms)
+    return _with_thresholds(fitted, paths, values)
 
 
 @lru_cache(maxsize=1 << 16)  # leave-one-out fits ask for the same paths again and again
@@ -129,13 +128,13 @@ def _logistic(
     return found.x[:-1], max(0.0, float(found.x[-1]) - log(_HONEST_COUNTS))
 
 
-def _with_thresholds(gate: GateSection, paths: Sequence[Path], values: Sequence[Values], slow_alarms: float) -> GateSection:
+def _with_thresholds(gate: GateSection, paths: Sequence[Path], values: Sequence[Values]) -> GateSection:
     honest = [ratios(own, gate).tolist() for path, own in zip(paths, values, strict=True) if not path.malicious]
     suspicions = [list(accumulate(own, lambda before, ratio: advance(before, ratio, gate), initial=0))[1:] for own in honest]
     pairs = [pair for both in zip(honest, suspicions, strict=True) for pair in zip(*both, strict=True)]
     fast = max(_quantile([ratio for ratio, _ in pairs], 1 - _FALSE_ALARMS), nats(_LEAST))
     # The slow threshold is for what the fast one lets through, so rounds that it has caught already do not count.
-    slow = max(_quantile([suspicion for ratio, suspicion in pairs if ratio <= fast], 1 - slow_alarms), nats(_LEAST))
+    slow = max(_quantile([suspicion for ratio, suspicion in pairs if ratio <= fast], 1 - _FALSE_ALARMS), nats(_LEAST))
     highest = max(suspicion for _, suspicion in pairs)
     reject = _thousandths(slow / STATISTIC_UNIT) + 1
     reject_round = _thousandths(fast / STATISTIC_UNIT) + 1

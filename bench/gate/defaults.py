@@ -35,11 +35,6 @@ _UNSEEN = {"breast-cancer": 1}
 _ROUNDS = 12
 """As many as the benchmark plays: suspicion grows with the rounds, and so do the honest nodes' extremes."""
 
-_SLOW_ALARMS = 0.004
-"""Twice what calibration allows. A third of the honest rounds here are of Dirichlet 0.1, and those that are refused nearly all of
-a few such nodes with data like nobody else's; a bound that spares them too lets others' copies hover beneath it.
-"""
-
 _DECIDING = ("fusion.py", "verdict.py", "explanation.py")
 _GATE_FILES = sorted((File(__file__).parents[2] / "aggregator/evaluation/gate").glob("*.py"))
 _MEASURING = (
@@ -63,7 +58,7 @@ def main(arguments: list[str]) -> None:
     attacks = [attack for attack in ATTACKS if attack not in LEFT_OUT]
     paths, unseen = ([path for one in _planned(tasks, attacks) for path in _paths(*one)] for tasks in (_TASKS, _UNSEEN))
     gate = config().gate
-    fitted, expected = fit(paths, gate, _SLOW_ALARMS), expect(paths, gate, _SLOW_ALARMS)
+    fitted, expected = fit(paths, gate), expect(paths, gate)
     for key, value in fitted.model_dump().items():
         print(key, value)
     for attack, rate in sorted(expected.detection.items(), key=lambda item: item[1].value):

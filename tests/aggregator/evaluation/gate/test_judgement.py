@@ -149,11 +149,13 @@ def test_copies_with_a_little_noise_leave_the_lowest_index() -> None:
     assert [found[node].verdict for node in (0, 2, 4)] == [Verdict.ACCEPT] * 3
 
 
-def test_copies_under_much_noise_are_copies_still() -> None:
-    """A third of the update's length in noise: no closer than honest nodes are, but by no difference that training makes."""
+@pytest.mark.parametrize("strength", [0.01, 0.1, 0.3])
+def test_copies_under_noise_are_copies_still(strength: float) -> None:
+    """Under a third of the update's length in noise no closer than honest nodes are, but by no difference that training makes."""
     update, samples = trained(2, PARTS)
     random = np.random.default_rng(0)
-    scale = 0.3 * np.sqrt(sum(np.square(array).sum() for array in update.values()) / sum(array.size for array in update.values()))
+    whole = np.concatenate([array.ravel() for array in update.values()])
+    scale = np.float32(strength * np.linalg.norm(whole) / np.sqrt(whole.size))
     noisy = {name: array + random.normal(size=array.shape).astype(np.float32) * scale for name, array in update.items()}
     found = judge(inputs_of(sent_by((3, Sent(noisy, samples)))))
     assert found.decisions[3].reason is Reason.SIMILAR_TO_LOWER_INDEX
