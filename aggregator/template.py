@@ -40,10 +40,10 @@ duplicate = "0.85"              # so similar (of 1) an update is to another one 
 prior = "1.917"                 # nats taken off the evidence of a round, see docs/gate.md
 grey = "1.973"                  # above minus so many nats the dear check is made
 forgetting = "0.85"             # what a round keeps of the suspicion before it
-down_weight = "2.595"           # suspicion above which an update counts less
-reject_round = "2.499"          # evidence of one round above which the update is rejected
-reject = "3.244"                # suspicion above which it is
-expel = "11.662"                # suspicion above which the evidence says that the node can be expelled
+down_weight = "3.666"           # suspicion above which an update counts less
+reject_round = "3.179"          # evidence of one round above which the update is rejected
+reject = "4.583"                # suspicion above which it is
+expel = "14.835"                # suspicion above which the evidence says that the node can be expelled
 guard = "3"                     # so far outside calibration nobody is rejected on statistics, only quarantined
 quarantine_weight = "0.5"       # what a new node's weight is multiplied by, and everybody's under suspicion then
 # Nats of evidence per standard deviation of each statistic; `fairshare aggregator calibrate` fits them.

@@ -25,7 +25,7 @@ _PENALTY = 0.01
 _HONEST_COUNTS = 3
 """An honest row counts this many times an attacking one: the fit is to be good where false alarms are rare."""
 
-_FALSE_ALARMS = 0.002
+_FALSE_ALARMS = 0.001
 """Of honest node-rounds, by each of the two thresholds that reject."""
 
 _HIGHEST = {Statistic.LABELS: 0.3}
