@@ -11,15 +11,12 @@ import typer
 from aggregator.errors import AGGREGATOR_EXIT_CODES
 from learning.errors import LEARNING_EXIT_CODES
 from ledger.errors import LEDGER_EXIT_CODES
+from protocol.options import Json, PassphraseFile
 from protocol.terminal import emit, expecting, note, plain, table, working
 
 app = typer.Typer(no_args_is_help=True, help="The aggregator: found a federation, lead its rounds, see where they stand.")
 
 Directory = Annotated[Path, typer.Argument(help="The federation directory.", file_okay=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-PassphraseFile = Annotated[
-    Path | None, typer.Option(help="File with the keystores' passphrase; else FAIRSHARE_PASSPHRASE_FILE, or a prompt.")
-]
 
 _expecting = expecting(AGGREGATOR_EXIT_CODES, LEARNING_EXIT_CODES, LEDGER_EXIT_CODES)
 

@@ -22,7 +22,7 @@ from pydantic_settings import SettingsConfigDict
 from aggregator.blobs import BlobStore
 from aggregator.errors import HomeMissing, NotDeployed
 from ledger.deployment import Deployment, deployment_path, read_deployment
-from protocol.api import HexBytes
+from protocol.json_types import HexBytes
 from protocol.settings import LocalSettings
 
 KEYS = ("operator", "aggregator", "scorer")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.errors import LEDGER_EXIT_CODES
-from ledger.options import ChainId, Federation, Json, Ledger, PassphraseFile, RpcUrl, open_client
+from ledger.options import ChainId, Federation, Key, Ledger, RpcUrl, open_client
+from protocol.options import Json, PassphraseFile
 from protocol.terminal import emit, expecting, working
 
 if TYPE_CHECKING:
     from ledger.client import LedgerClient
     from ledger.records import Call
 
-Key = Annotated[Path, typer.Option(metavar="KEYSTORE", help="Wallet that sends it and pays the gas.")]
 _expecting = expecting(LEDGER_EXIT_CODES)
 
 

@@ -12,7 +12,8 @@ import typer
 from ledger.acting import bond, release, rounds
 from ledger.errors import LEDGER_EXIT_CODES, NeverJoined, WrongWallet
 from ledger.governing import announce, enact, role, terms
-from ledger.options import ChainId, Federation, Json, Ledger, PassphraseFile, RpcUrl, open_client
+from ledger.options import ChainId, Federation, Ledger, RpcUrl, open_client
+from protocol.options import Json, PassphraseFile
 from protocol.terminal import emit, expecting, note, table, working
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from ledger.artifacts import ContractName
 from ledger.calls import call_of
 from ledger.client import LedgerClient
 from ledger.contracts import contract_at
-from ledger.errors import BadOfficers
 from ledger.events import decode_event, topic_of
+from ledger.governance_errors import BadOfficers
 from ledger.records import Announcement, Call, Terms
 from ledger.reverts import chain_errors
 

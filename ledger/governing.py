@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ledger.acting import Key, send
-from ledger.errors import (
-    LEDGER_EXIT_CODES,
+from ledger.acting import send
+from ledger.errors import LEDGER_EXIT_CODES
+from ledger.governance_errors import (
     NotDueYet,
     NothingAnnounced,
     NotTheAdmin,
@@ -16,7 +16,8 @@ from ledger.errors import (
     TermsInForce,
     TermsUnprepared,
 )
-from ledger.options import ChainId, Federation, Json, Ledger, PassphraseFile, RpcUrl, open_client
+from ledger.options import ChainId, Federation, Key, Ledger, RpcUrl, open_client
+from protocol.options import Json, PassphraseFile
 from protocol.terminal import emit, expecting, note, table, when, working
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ledger.errors import JournalUnreadable
 from ledger.sender import Entry, MemoryJournal
-from protocol.api import HexBytes
 from protocol.files import write_durably
+from protocol.json_types import HexBytes
 
 
 class _EntryLine(BaseModel):

@@ -8,7 +8,6 @@ import typer
 if TYPE_CHECKING:
     from ledger.client import LedgerClient
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 RpcUrl = Annotated[
     str | None,
     typer.Option(envvar="FAIRSHARE_RPC_URL", help="Nodes of the chain, separated by commas; else as in aggregator.toml."),
@@ -20,9 +19,7 @@ Federation = Annotated[
     Path | None, typer.Option(exists=True, file_okay=False, help="Federation directory; its deployment names the ledger.")
 ]
 Ledger = Annotated[str | None, typer.Option(help="Address of the RoundLedger, instead of --federation.")]
-PassphraseFile = Annotated[
-    Path | None, typer.Option(help="File with the keystore's passphrase; else FAIRSHARE_PASSPHRASE_FILE, or a prompt.")
-]
+Key = Annotated[Path, typer.Option(metavar="KEYSTORE", help="Wallet that sends it and pays the gas.")]
 
 
 def open_client(federation: Path | None, ledger: str | None, rpc_url: str | None, chain_id: int | None) -> "LedgerClient":

@@ -177,7 +177,7 @@ class RoundStore:
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
-        except BaseException:
+        except BaseException:  # Ctrl-C too: a transaction left open shuts every other process out
             self._database.execute("ROLLBACK")
             raise
         self._database.execute("COMMIT")

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from protocol.api import Address, Hash
 from protocol.errors import FormatError
+from protocol.json_types import Address, Hash
 
 
 class FoundingFile(BaseModel):

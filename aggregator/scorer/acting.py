@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from aggregator.scorer.options import From, Home, Json, PassphraseFile, Round, ends_well, gathering_from
+from aggregator.scorer.options import From, Home, Round, ends_well, gathering_from
+from protocol.options import Json, PassphraseFile
 from protocol.terminal import emit, table, working
 
 

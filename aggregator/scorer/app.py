@@ -179,7 +179,7 @@ async def hand_over(
         with mirror.library.blobs.receive(limit) as incoming:
             await receive(stream, incoming, announced)
             await run_sync(forwarding.keep, offered, incoming)
-    except Exception:
+    except Exception:  # whatever it is refused for, the sender must come to read it
         await drain(stream, limit)
         raise
     return UploadView(round=number, node=node, committed=True, revealed=True)

@@ -12,20 +12,8 @@ import typer
 
 from aggregator.scorer.acting import claim, dispute, expel, propose, prove
 from aggregator.scorer.errors import REFUSALS
-from aggregator.scorer.options import (
-    ChainId,
-    Directory,
-    From,
-    Home,
-    Json,
-    Ledger,
-    PassphraseFile,
-    Round,
-    RpcUrl,
-    ends_well,
-    failed,
-    gathering_from,
-)
+from aggregator.scorer.options import ChainId, Directory, From, Home, Ledger, Round, RpcUrl, ends_well, failed, gathering_from
+from protocol.options import Json, PassphraseFile
 from protocol.terminal import emit, note, table, working
 
 app = typer.Typer(no_args_is_help=True, help="A scorer: replay rounds from their evidence, and sign those that replay.")

@@ -6,8 +6,8 @@ from threading import Lock
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from protocol.api import HexBytes
 from protocol.files import write_durably
+from protocol.json_types import HexBytes
 from protocol.typed_data import Expulsion
 
 

@@ -22,11 +22,11 @@ from aggregator.scorer.gathering import Gathering
 from aggregator.scorer.verify import intact
 from aggregator.terms import read_config
 from ledger.records import RoundState
-from protocol.api import Hash, HexBytes
 from protocol.client import FederationClient
 from protocol.errors import ServiceError, ServiceRefused
 from protocol.evidence import Evidence, Kind
 from protocol.files import write_durably
+from protocol.json_types import Hash, HexBytes
 from protocol.parameters import decode_tensors
 from protocol.typed_data import Update
 from protocol.update import check_arrived, commitment

@@ -24,10 +24,6 @@ From = Annotated[
     list[str] | None,
     typer.Option("--from", metavar="URL|DIR", help="Where evidence is had from; default: the mirrors of scorer.toml."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-PassphraseFile = Annotated[
-    Path | None, typer.Option(help="File with the keystore's passphrase; else FAIRSHARE_PASSPHRASE_FILE, or a prompt.")
-]
 RpcUrl = Annotated[
     str | None,
     typer.Option(envvar="FAIRSHARE_RPC_URL", help="Nodes of the chain, separated by commas; default: the local chain."),

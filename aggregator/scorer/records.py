@@ -8,8 +8,8 @@ from threading import Lock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from aggregator.mirror.claim import Claim
-from protocol.api import Hash, HexBytes
 from protocol.files import write_durably
+from protocol.json_types import Hash, HexBytes
 from protocol.typed_data import Domain
 
 

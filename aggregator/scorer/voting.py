@@ -18,10 +18,10 @@ from aggregator.scorer.references import references_from
 from aggregator.scorer.verify import intact, read_published
 from ledger.disputes import Dispute, Disputes, DisputeVerdict, Vote
 from ledger.errors import LedgerError
-from protocol.api import Hash, HexBytes
 from protocol.errors import CommitmentError, EvidenceError, ProtocolError, SignatureError
 from protocol.evidence import Evidence
 from protocol.files import write_durably
+from protocol.json_types import Hash, HexBytes
 
 log = structlog.get_logger()
 

@@ -17,6 +17,7 @@ from aggregator.refusals import (
 from aggregator.service.context import Context
 from aggregator.service.phases import Phase
 from aggregator.service.records import RoundRecord, UpdateRecord
+from aggregator.service.second_updates import SqlSecondUpdates
 from protocol.evidence import update_leaf
 from protocol.roster import RosterEntry
 from protocol.typed_data import Receipt, Update
@@ -74,7 +75,7 @@ def _check_time(context: Context, found: RoundRecord) -> None:
 def _keep_second(context: Context, standing: Update, update: Update, signature: bytes) -> None:
     """Keep another Update that the node signed for the inputs of the one that stands."""
     if standing.inputs == update.inputs and standing != update:
-        context.store.keep_second(update, signature)
+        SqlSecondUpdates(context.store.engine).keep(update, signature)
 
 
 def _check_content(found: RoundRecord, update: Update) -> None:

@@ -9,6 +9,7 @@ from aggregator.service.context import Context
 from aggregator.service.expelling import SqlExpulsions
 from aggregator.service.intake import known_round
 from aggregator.service.records import RoundRecord
+from aggregator.service.second_updates import SqlSecondUpdates
 from protocol.api import ExpulsionView
 from protocol.evidence import Access
 from protocol.typed_data import Expulsion
@@ -74,7 +75,7 @@ class ServiceLibrary:
         known_round(self._context, number)
         store = self._context.store
         standing = (Signed(kept.update, kept.signature) for kept in store.updates(number))
-        others = (Signed(update, signature) for update, signature in store.second_updates(number))
+        others = SqlSecondUpdates(store.engine).of(number)
         return doubles_among((*standing, *others), store.roster(number), self._context.federation.domain)
 
     def is_public_model(self, name: bytes) -> bool:

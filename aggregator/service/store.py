@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import Engine, delete, func, or_, select, update
@@ -12,10 +11,12 @@ from aggregator.errors import ForeignDatabase
 from aggregator.service.database import WRITES
 from aggregator.service.phases import Phase, may_follow
 from aggregator.service.records import AttestationRecord, Counts, RoundRecord, UpdateRecord
+from aggregator.service.rows import bound_row, roster_row, round_record, update_record, update_row
+from aggregator.service.second_updates import keep_second
 from aggregator.service.tables import AttestationRow, ExpulsionRow, FederationRow, RosterRow, RoundRow, SecondUpdateRow, UpdateRow
 from protocol.inputs import BoundInputs
 from protocol.roster import RosterEntry
-from protocol.typed_data import Domain, Update
+from protocol.typed_data import Domain
 
 
 class RoundChanges(TypedDict, total=False):
@@ -74,39 +75,39 @@ class Store:
     def rounds(self) -> tuple[RoundRecord, ...]:
         """All rounds, newest first."""
         with self._read() as session:
-            return tuple(_round(row) for row in session.scalars(select(RoundRow).order_by(RoundRow.number.desc())))
+            return tuple(round_record(row) for row in session.scalars(select(RoundRow).order_by(RoundRow.number.desc())))
 
     def round(self, number: int) -> RoundRecord | None:
         """One round."""
         with self._read() as session:
             row = session.get(RoundRow, number)
-            return None if row is None else _round(row)
+            return None if row is None else round_record(row)
 
     def last(self) -> RoundRecord | None:
         """The newest round."""
         with self._read() as session:
             row = session.scalar(select(RoundRow).order_by(RoundRow.number.desc()).limit(1))
-            return None if row is None else _round(row)
+            return None if row is None else round_record(row)
 
     def undecided(self) -> tuple[RoundRecord, ...]:
         """The rounds that are not decided, oldest first; but for a rollback of the chain these are the newest of all."""
         undecided = [phase.value for phase in Phase if not phase.decided]
         query = select(RoundRow).where(RoundRow.phase.in_(undecided)).order_by(RoundRow.number)
         with self._read() as session:
-            return tuple(_round(row) for row in session.scalars(query))
+            return tuple(round_record(row) for row in session.scalars(query))
 
     def unsettled(self) -> tuple[RoundRecord, ...]:
         """Decided rounds whose reservation may still have to be given back, oldest first."""
         decided = [phase.value for phase in Phase if phase.decided]
         query = select(RoundRow).where(RoundRow.phase.in_(decided), RoundRow.settled.is_(False)).order_by(RoundRow.number)
         with self._read() as session:
-            return tuple(_round(row) for row in session.scalars(query))
+            return tuple(round_record(row) for row in session.scalars(query))
 
     def bind(self, number: int, bound: BoundInputs) -> None:
         """Note what a round is about to be opened with; one that was bound and never opened is bound again."""
         with self._write() as session:
             _unbind(session, number)
-            session.add(_bound_row(number, Phase.OPENING, bound, bound.digest()))
+            session.add(bound_row(number, Phase.OPENING, bound, bound.digest()))
 
     def opened(self, number: int, opened_at: int, commit_deadline: int, roster: Sequence[RosterEntry]) -> None:
         """From opening to open, with those who may take part."""
@@ -118,7 +119,7 @@ class Store:
             for table in (SecondUpdateRow, UpdateRow, RosterRow):
                 session.execute(delete(table).where(table.round == number, table.node.not_in(nodes)))
             for entry in roster:
-                session.merge(_roster_row(number, entry))
+                session.merge(roster_row(number, entry))
 
     def adopt(
         self,
@@ -132,11 +133,11 @@ class Store:
         """Write down a round that is on chain but that this database did not open, in place of one that it only bound."""
         with self._write() as session:
             _unbind(session, number)
-            row = _bound_row(number, phase, bound, inputs)
+            row = bound_row(number, phase, bound, inputs)
             _set(row, found)
             session.add(row)
             session.flush()
-            session.add_all(_roster_row(number, entry) for entry in roster)
+            session.add_all(roster_row(number, entry) for entry in roster)
 
     def move(self, number: int, source: Phase, target: Phase, **changes: Unpack[RoundChanges]) -> None:
         """One transition. A round that is not in `source` any more, or `target` not after it, is a fault of the caller."""
@@ -147,7 +148,7 @@ class Store:
         """From open to closing: from here on no commitment is taken, and the root over those taken is fixed."""
         with self._write() as session:
             row = _locked(session, number)
-            updates = [_update(found) for found in session.scalars(_updates_of(number))]
+            updates = [update_record(found) for found in session.scalars(_updates_of(number))]
             _move(row, Phase.OPEN, Phase.CLOSING, {"update_root": root_of(updates)})
 
     def note(self, number: int, **changes: Unpack[RoundChanges]) -> None:
@@ -166,13 +167,13 @@ class Store:
     def updates(self, number: int) -> tuple[UpdateRecord, ...]:
         """The round's commitments, by node index."""
         with self._read() as session:
-            return tuple(_update(row) for row in session.scalars(_updates_of(number)))
+            return tuple(update_record(row) for row in session.scalars(_updates_of(number)))
 
     def update(self, number: int, node: int) -> UpdateRecord | None:
         """One node's commitment."""
         with self._read() as session:
             row = session.get(UpdateRow, (number, node))
-            return None if row is None else _update(row)
+            return None if row is None else update_record(row)
 
     def counts(self) -> dict[int, Counts]:
         """Commitments and bodies of every round that has any."""
@@ -186,10 +187,10 @@ class Store:
             row = _locked(session, record.update.round)
             standing = session.get(UpdateRow, (record.update.round, record.update.node))
             if standing is not None:
-                return _update(standing)
+                return update_record(standing)
             if row.phase != Phase.OPEN:
                 return None
-            session.add(_update_row(record))
+            session.add(update_row(record))
             return record
 
     def override(self, record: UpdateRecord, root_of: Callable[[Sequence[UpdateRecord]], bytes]) -> None:
@@ -198,23 +199,12 @@ class Store:
             number = record.update.round
             row = _locked(session, number)
             standing = session.get(UpdateRow, (number, record.update.node))
-            if standing is not None and _update(standing).update != record.update:
-                _keep_second(session, _update(standing).update, standing.signature)
-            session.merge(_update_row(record))
+            if standing is not None and update_record(standing).update != record.update:
+                keep_second(session, update_record(standing).update, standing.signature)
+            session.merge(update_row(record))
             if row.update_root is not None:
                 session.flush()
-                row.update_root = root_of([_update(found) for found in session.scalars(_updates_of(number))])
-
-    def keep_second(self, signed: Update, signature: bytes) -> None:
-        """Keep another Update that the node signed, beside the one that stands; the first such one is enough."""
-        with self._write() as session:
-            _keep_second(session, signed, signature)
-
-    def second_updates(self, number: int) -> tuple[tuple[Update, bytes], ...]:
-        """Updates of the round that were signed beside those that stand, with their signatures, by node index."""
-        query = select(SecondUpdateRow).where(SecondUpdateRow.round == number).order_by(SecondUpdateRow.node)
-        with self._read() as session:
-            return tuple((_signed(row), row.signature) for row in session.scalars(query))
+                row.update_root = root_of([update_record(found) for found in session.scalars(_updates_of(number))])
 
     def reveal(self, number: int, node: int, salt: bytes, body_hash: bytes) -> bool:
         """Note that a commitment's body is here; False if the round takes no more bodies."""
@@ -239,7 +229,7 @@ class Store:
         with self._write() as session:
             session.merge(AttestationRow(round=number, signer=signer, signature=signature))
 
-    # Models
+    # What may be served
 
     def is_public_model(self, name: bytes) -> bool:
         """Whether some round started from this model, or ended with it in public."""
@@ -265,11 +255,6 @@ def _unbind(session: Session, number: int) -> None:
         session.flush()
 
 
-def _keep_second(session: Session, signed: Update, signature: bytes) -> None:
-    if session.get(SecondUpdateRow, (signed.round, signed.node)) is None:
-        session.add(SecondUpdateRow(**asdict(signed), signature=signature))
-
-
 def _locked(session: Session, number: int) -> RoundRow:
     # FOR UPDATE where rows can be locked; SQLite's writers queue already.
     return session.scalars(select(RoundRow).where(RoundRow.number == number).with_for_update()).one()
@@ -289,73 +274,3 @@ def _set(row: RoundRow, changes: RoundChanges) -> None:
 
 def _updates_of(number: int) -> Any:
     return select(UpdateRow).where(UpdateRow.round == number).order_by(UpdateRow.node)
-
-
-def _bound_row(number: int, phase: Phase, bound: BoundInputs, inputs: bytes) -> RoundRow:
-    return RoundRow(
-        number=number,
-        phase=phase,
-        parent=bound.parent,
-        config_hash=bound.config_hash,
-        task_hash=bound.task_hash,
-        base_model=bound.base_model,
-        parent_evidence=bound.parent_evidence,
-        shards=b"".join(bound.shards),
-        root_set=bound.root_set,
-        inputs=inputs,
-        settled=False,
-    )
-
-
-def _roster_row(number: int, entry: RosterEntry) -> RosterRow:
-    return RosterRow(round=number, node=entry.node, signer=entry.signer, max_samples=entry.max_samples)
-
-
-def _round(row: RoundRow) -> RoundRecord:
-    shards = tuple(row.shards[at : at + 32] for at in range(0, len(row.shards), 32))
-    return RoundRecord(
-        number=row.number,
-        phase=Phase(row.phase),
-        bound=BoundInputs(row.parent, row.config_hash, row.task_hash, row.base_model, row.parent_evidence, shards, row.root_set),
-        inputs=row.inputs,
-        opened_at=row.opened_at,
-        commit_deadline=row.commit_deadline,
-        update_root=row.update_root,
-        close_block=row.close_block,
-        reveal_deadline=row.reveal_deadline,
-        seed=row.seed,
-        evidence_root=row.evidence_root,
-        model_hash=row.model_hash,
-        scores=row.scores,
-        accuracy=row.accuracy,
-        base_accuracy=row.base_accuracy,
-        evaluation_samples=row.evaluation_samples,
-        final_at=row.final_at,
-        reason=row.reason,
-        settled=row.settled,
-    )
-
-
-def _update_row(record: UpdateRecord) -> UpdateRow:
-    signed = record.update
-    return UpdateRow(
-        round=signed.round,
-        node=signed.node,
-        inputs=signed.inputs,
-        base_model=signed.base_model,
-        parameters=signed.parameters,
-        samples=signed.samples,
-        signature=record.signature,
-        leaf=record.leaf,
-        receipt=record.receipt,
-        salt=record.salt,
-        body_hash=record.body_hash,
-    )
-
-
-def _update(row: UpdateRow) -> UpdateRecord:
-    return UpdateRecord(_signed(row), row.signature, row.leaf, row.receipt, row.salt, row.body_hash)
-
-
-def _signed(row: UpdateRow | SecondUpdateRow) -> Update:
-    return Update(row.round, row.inputs, row.node, row.base_model, row.parameters, row.samples)

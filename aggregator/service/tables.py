@@ -66,11 +66,8 @@ class RosterRow(Base):
     max_samples: Mapped[int]
 
 
-class UpdateRow(Base):
-    """A commitment, its receipt, and what opens it. The primary key is what makes a second Update impossible."""
-
-    __tablename__ = "updates"
-    __table_args__ = (ForeignKeyConstraint(["round", "node"], ["roster.round", "roster.node"]),)
+class _SignedColumns:
+    """An Update, and its node's signature under it."""
 
     round: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     node: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -79,25 +76,25 @@ class UpdateRow(Base):
     parameters: Mapped[bytes]
     samples: Mapped[int]
     signature: Mapped[bytes]
+
+
+class UpdateRow(_SignedColumns, Base):
+    """A commitment, its receipt, and what opens it. The primary key is what makes a second Update impossible."""
+
+    __tablename__ = "updates"
+    __table_args__ = (ForeignKeyConstraint(["round", "node"], ["roster.round", "roster.node"]),)
+
     leaf: Mapped[bytes]
     receipt: Mapped[bytes]
     salt: Mapped[bytes | None]
     body_hash: Mapped[bytes | None]
 
 
-class SecondUpdateRow(Base):
+class SecondUpdateRow(_SignedColumns, Base):
     """Another Update that a node signed for a round in which one stands, or stood until the chain overrode it."""
 
     __tablename__ = "second_updates"
     __table_args__ = (ForeignKeyConstraint(["round", "node"], ["roster.round", "roster.node"]),)
-
-    round: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    node: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    inputs: Mapped[bytes]
-    base_model: Mapped[bytes]
-    parameters: Mapped[bytes]
-    samples: Mapped[int]
-    signature: Mapped[bytes]
 
 
 class AttestationRow(Base):

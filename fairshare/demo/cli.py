@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
+from protocol.options import Json
+
 ROUNDS = 5
 
 
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running afterwards, until Ctrl-C.")] = False,
     report: Annotated[Path | None, typer.Option(help="Also write every figure to this JSON file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Run a whole federation on this machine: a chain, an aggregator and eight participants, three of whom lie.
 

@@ -76,7 +76,7 @@ class Engine:
         self._database = ChainDatabase(path)
         try:
             self._chain = self._open(alloc or {})
-        except BaseException:
+        except BaseException:  # Ctrl-C too: an open database shuts everybody else out
             self._database.close()
             raise
         # There are no reorganisations here: the header of a number never changes.

@@ -109,7 +109,7 @@ class ChainServer:
         try:
             FaucetFile.of(self._engine).write(faucet_path(database))
             self._socket = _listening(port)
-        except BaseException:
+        except BaseException:  # Ctrl-C too, as in the engine
             self._engine.close()
             raise
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"

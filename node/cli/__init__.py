@@ -6,8 +6,9 @@ Whatever is heavy (torch, web3) is imported by the command that needs it; claimi
 
 import typer
 
-from node.cli.acting import claim, init, join, leave, prove, run
+from node.cli.acting import claim, leave, prove, run
 from node.cli.asking import contributions, doctor, rewards, status, verify, why
+from node.cli.joining import init, join
 
 app = typer.Typer(
     no_args_is_help=True, help="Take part in a federation: train on your own data, see why you got what you got, claim."

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 Home = Annotated[Path, typer.Argument(metavar="DIR", help="The node's directory.")]
 Round = Annotated[int, typer.Argument(metavar="ROUND", min=1, help="The round's number.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-PassphraseFile = Annotated[
-    Path | None, typer.Option(help="File with the keystores' passphrase; else FAIRSHARE_PASSPHRASE_FILE, or a prompt.")
-]
 
 ends_well = expecting(LEDGER_EXIT_CODES, LEARNING_EXIT_CODES, NODE_EXIT_CODES)
 """Decorates every command of a node: whatever goes wrong ends in a sentence and an exit code."""

@@ -77,7 +77,7 @@ def families() -> dict[str, int]:
     """Every error of ours, by its name, with the position of its sentence among its arguments: -1 if it makes it itself."""
     found: dict[str, int] = {}
     for path, tree in trees():
-        if path.name not in ("errors.py", "refusals.py"):
+        if not path.name.endswith(("errors.py", "refusals.py")):
             continue
         for node in tree.body:
             if isinstance(node, ast.ClassDef):
@@ -94,7 +94,7 @@ def messages() -> Iterator[Message]:
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
                 continue
-            own = path.name == "errors.py" and isinstance(node.func, ast.Attribute) and node.func.attr == "__init__"
+            own = path.name.endswith("errors.py") and isinstance(node.func, ast.Attribute) and node.func.attr == "__init__"
             raised = isinstance(node.func, ast.Name) and known.get(node.func.id) == 0
             if (own or raised) and node.args and (text := text_of(node.args[0])) is not None:
                 yield Message(f"{path}:{node.lineno}", text)

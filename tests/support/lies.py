@@ -12,7 +12,14 @@ def altered(evidence: Evidence, kind: Kind, position: int, change: Callable[[dic
     old = evidence.by_kind[kind][position]
     values = {name: old.get(name) for _, name in LEAF_KINDS[kind].fields}
     leaf = Leaf(kind, position, tuple({**values, **change(values)}.values()))
-    return rehashed(evidence, tuple(leaf if one == old else one for one in evidence.leaves))
+    assert leaf != old, "this is no lie"
+    return replaced(evidence, leaf)
+
+
+def replaced(evidence: Evidence, leaf: Leaf) -> Evidence:
+    """This leaf in the place of the one of its kind and position."""
+    place = (leaf.kind, leaf.position)
+    return rehashed(evidence, tuple(leaf if (one.kind, one.position) == place else one for one in evidence.leaves))
 
 
 def rehashed(evidence: Evidence, leaves: tuple[Leaf, ...]) -> Evidence:

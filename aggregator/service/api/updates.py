@@ -130,7 +130,7 @@ async def reveal(
         with service.context.blobs.receive(limit) as incoming:
             await receive(stream, incoming, announced)
             await run_sync(keep_body, service.context, expected, incoming, announced)
-    except Exception:
+    except Exception:  # whatever it is refused for, the sender must come to read it
         await drain(stream, limit)
         raise
     return UploadView(round=number, node=node, committed=True, revealed=True)

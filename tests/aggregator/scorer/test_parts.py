@@ -28,8 +28,9 @@ from aggregator.scorer.verify import read_published
 from protocol.errors import EvidenceError, FormatError, ServiceUnreachable
 from protocol.evidence import Evidence, Header, Kind, evidence_to_json
 from protocol.update import body_hash
-from tests.aggregator.scorer.test_replay import altered, follow, rebuilt
-from tests.support.chain import account
+from tests.aggregator.scorer.test_replay import follow
+from tests.support.chain import LocalFederation, account
+from tests.support.lies import altered, rehashed
 from tests.support.rounds import DOMAIN, Sent, config, digits_round, filled, honest
 
 
@@ -96,7 +97,7 @@ def test_a_lie_in_the_header_is_found_by_any_quick_verification(inputs: RoundInp
 def test_a_leaf_left_out_is_found_by_any_quick_verification(
     inputs: RoundInputs, evidence: Evidence, kind: Kind, position: int
 ) -> None:
-    lie = rebuilt(evidence, tuple(leaf for leaf in evidence.leaves if (leaf.kind, leaf.position) != (kind, position)))
+    lie = rehashed(evidence, tuple(leaf for leaf in evidence.leaves if (leaf.kind, leaf.position) != (kind, position)))
     if kind is Kind.UPDATE:  # what is no submission has no body
         inputs = replace(inputs, submissions=tuple(one for one in inputs.submissions if one.update.node != position))
     with pytest.raises(ReplayDifference, match="BODY" if kind is Kind.UPDATE else kind.name):
@@ -203,9 +204,9 @@ def test_a_mirror_that_sends_without_end_is_left_for_the_next_one(tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == [(b"n" * 32).hex()]
 
 
-def test_requests_are_signed_for_the_configured_mirrors_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ScorerSettings, "open_ledger", lambda _: SimpleNamespace(domain=DOMAIN))
-    settings = ScorerSettings(ledger=DOMAIN.ledger, rpc_url="http://x", chain_id=5, mirrors=("http://a",))
+def test_requests_are_signed_for_the_configured_mirrors_only(tmp_path: Path, federation: LocalFederation) -> None:
+    ledger, chain = federation.deployment.ledger, federation.chain
+    settings = ScorerSettings(ledger=ledger, rpc_url=chain.url, chain_id=chain.chain_id, mirrors=("http://a",))
     places = ["http://a/", "http://anybody", "http://a.anybody"]
     with gather(ScorerHome(tmp_path), settings, places, tmp_path, account("scorer")) as gathering:
         assert [mirror._signer is not None for mirror in gathering.mirrors] == [True, False, False]

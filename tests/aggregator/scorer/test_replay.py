@@ -1,8 +1,6 @@
 """A lie in any leaf or header field is found and named; an honest difference within the tolerances is not one."""
 
-from collections.abc import Callable
 from dataclasses import fields, replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +14,10 @@ from aggregator.scorer.replay import replay
 from learning.scores import soft_accuracy
 from learning.tasks.digits import Digits
 from protocol.errors import CommitmentError, EvidenceError, SignatureError
-from protocol.evidence import LEAF_KINDS, Evidence, Header, Kind, Leaf, subtree_roots
+from protocol.evidence import LEAF_KINDS, Evidence, Header, Kind, Leaf
 from protocol.typed_data import Domain
 from protocol.verdicts import Reason, Verdict
+from tests.support.lies import altered, rehashed
 from tests.support.rounds import DOMAIN, Sent, config, digits_round, filled, honest, node_key
 
 TOLERANCES = {"statistics": 16, "utility": 64, "standard_error": 100}
@@ -44,21 +43,6 @@ def evidence(inputs: RoundInputs) -> Evidence:
     return build_evidence(inputs, evaluate_round(inputs))
 
 
-def rebuilt(evidence: Evidence, leaves: tuple[Leaf, ...]) -> Evidence:
-    """These leaves under a header that promises exactly them: a liar hashes its lies properly."""
-    roots, total = subtree_roots(evidence.header.federation, leaves)
-    return Evidence(replace(evidence.header, roots=roots, total_basis=total), leaves)
-
-
-def altered(evidence: Evidence, kind: Kind, position: int, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Evidence:
-    """One leaf's named fields changed."""
-    old = evidence.by_kind[kind][position]
-    values = {name: old.get(name) for _, name in LEAF_KINDS[kind].fields}
-    leaf = Leaf(kind, position, tuple({**values, **change(values)}.values()))
-    assert leaf != old
-    return rebuilt(evidence, tuple(leaf if one == old else one for one in evidence.leaves))
-
-
 def other(value: object) -> object:
     """A value of the same type that is not the same."""
     if isinstance(value, bytes):
@@ -80,7 +64,7 @@ def test_honest_evidence_replays(inputs: RoundInputs, evidence: Evidence) -> Non
 
 
 def test_the_order_of_the_leaves_in_the_bundle_means_nothing(inputs: RoundInputs, evidence: Evidence) -> None:
-    assert replay(inputs, rebuilt(evidence, evidence.leaves[::-1]))[0].nodes == replay(inputs, evidence)[0].nodes
+    assert replay(inputs, rehashed(evidence, evidence.leaves[::-1]))[0].nodes == replay(inputs, evidence)[0].nodes
 
 
 EXACT_AND_DERIVED = [
@@ -127,17 +111,17 @@ def test_a_leaf_left_out_is_named(inputs: RoundInputs, evidence: Evidence, kind:
     position = 0 if kind is Kind.MODEL else 3
     leaves = tuple(leaf for leaf in evidence.leaves if (leaf.kind, leaf.position) != (kind, position))
     with pytest.raises(ReplayDifference, match=f"{kind.name} leaf {position}.*no such leaf"):
-        replay(inputs, rebuilt(evidence, leaves))
+        replay(inputs, rehashed(evidence, leaves))
 
 
 def test_a_leaf_too_many_is_named(inputs: RoundInputs, evidence: Evidence) -> None:
     with pytest.raises(ReplayDifference, match=r"SCORE leaf 9: published \['5'\], replayed no such leaf"):
-        replay(inputs, rebuilt(evidence, (*evidence.leaves, Leaf(Kind.SCORE, 9, (5,)))))
+        replay(inputs, rehashed(evidence, (*evidence.leaves, Leaf(Kind.SCORE, 9, (5,)))))
 
 
 def test_utilities_and_errors_are_for_exactly_the_replayed_game(inputs: RoundInputs, evidence: Evidence) -> None:
     def without(kind: Kind, position: int) -> Evidence:
-        return rebuilt(evidence, tuple(leaf for leaf in evidence.leaves if (leaf.kind, leaf.position) != (kind, position)))
+        return rehashed(evidence, tuple(leaf for leaf in evidence.leaves if (leaf.kind, leaf.position) != (kind, position)))
 
     with pytest.raises(EvidenceError, match="utilities are not for the same leaves"):
         replay(inputs, without(Kind.UTILITY, 9))

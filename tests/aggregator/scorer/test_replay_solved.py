@@ -11,7 +11,8 @@ from aggregator.scorer.errors import ReplayDifference
 from aggregator.scorer.replay import replay
 from protocol.errors import EvidenceError
 from protocol.evidence import Evidence, Kind
-from tests.aggregator.scorer.test_replay import altered, follow
+from tests.aggregator.scorer.test_replay import follow
+from tests.support.lies import altered
 from tests.support.rounds import config, digits_round, honest
 
 NODES = 13

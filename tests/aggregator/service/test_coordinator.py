@@ -5,7 +5,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -16,8 +15,9 @@ from aggregator.service.records import RoundRecord
 from ledger.chain.server import ChainServer
 from ledger.errors import ChainUnavailable
 from ledger.records import RoundState
-from protocol.evidence import Evidence, Kind, subtree_roots
+from protocol.evidence import Kind
 from tests.aggregator.service.support import Service, Stage, make_update, problem, serve
+from tests.support.lies import rehashed
 
 
 def found(service: Service, number: int) -> RoundRecord:
@@ -160,8 +160,7 @@ def _with_a_lie(served: Service, number: int) -> bytes:
     true = read_evidence(root, served.context.blobs)
     lie = {0: 10_000_000, 1: 0}
     leaves = tuple(leaf._replace(values=(lie[leaf.position],)) if leaf.kind is Kind.SCORE else leaf for leaf in true.leaves)
-    roots, _ = subtree_roots(true.header.federation, leaves)
-    return write_evidence(Evidence(replace(true.header, roots=roots), leaves), served.context.blobs)
+    return write_evidence(rehashed(true, leaves), served.context.blobs)
 
 
 def test_a_lost_database_takes_over_what_the_chain_has(stage: Stage) -> None:
