@@ -82,8 +82,8 @@ def _whole(offered: Terms) -> dict[str, str]:
 def _changed(before: Terms, offered: Terms) -> dict[str, str]:
     """The keys of the config with both values, and the lines of the task's files that differ."""
     found = {}
-    if keys := [f"{key}: {was} -> {will_be}" for key, was, will_be in changes(before.config_toml, offered.config_toml)]:
-        found["federation.toml"] = "\n".join(keys)
+    if keys := changes(before.config_toml, offered.config_toml):
+        found["federation.toml"] = "\n".join(map(str, keys))
     old, new = before.task.texts(), offered.task.texts()
     for name in sorted({*old, *new}):
         earlier, later = (text.get(name, "").splitlines() for text in (old, new))

@@ -6,6 +6,7 @@ from typing import Any
 from ledger.amounts import show_amount
 from ledger.client import LedgerClient
 from ledger.records import NodeRecord
+from node.coming import ComingTerms, coming_terms
 from node.home import NodeHome
 from node.membership import own_node, told_expelled
 from node.settings import NodeSettings
@@ -19,8 +20,8 @@ class NodeStatus:
     """`round` is the federation's latest (0: none yet), `deadline` when its state ends by time (0: it does not).
 
     `done` is the node's phase in that round, "" if it did nothing; `note` what went wrong. `expelled` says that it was and what
-    became of its stake, "" if it was not. `aggregator` is "up" or what is the matter with it. `block` is where the chain was
-    read.
+    became of its stake, "" if it was not. `announced` are terms to come, None if there are none. `aggregator` is "up" or what is
+    the matter with it. `block` is where the chain was read.
     """
 
     node: NodeRecord
@@ -30,6 +31,7 @@ class NodeStatus:
     done: str
     note: str
     expelled: str
+    announced: ComingTerms | None
     aggregator: str
     block: int
 
@@ -37,6 +39,7 @@ class NodeStatus:
         """For --json; the stake as a decimal string."""
         found = asdict(self)
         found["node"]["stake"] = str(self.node.stake)
+        found["announced"] = None if self.announced is None else self.announced.to_json()
         return found
 
 
@@ -50,6 +53,8 @@ def node_status(home: NodeHome, settings: NodeSettings, ledger: LedgerClient) ->
     finally:
         store.close()
     same = record is not None and record.update.inputs == last.inputs
+    with FederationClient(settings.federation_url) as client:
+        announced, aggregator = coming_terms(home, client, ledger), _aggregator(client)
     return NodeStatus(
         node=node,
         round=last.round,
@@ -58,12 +63,13 @@ def node_status(home: NodeHome, settings: NodeSettings, ledger: LedgerClient) ->
         done=str(record.phase) if record is not None and same else "",
         note=record.note if record is not None and same else "",
         expelled=told_expelled(ledger, node),
-        aggregator=_aggregator(settings),
+        announced=announced,
+        aggregator=aggregator,
         block=ledger.block().number,
     )
 
 
-def status_rows(found: NodeStatus) -> list[tuple[str, object]]:
+def status_rows(home: NodeHome, found: NodeStatus) -> list[tuple[str, object]]:
     """The status for people: a name and a value per row."""
     record = found.node
     rows: list[tuple[str, object]] = [
@@ -81,13 +87,14 @@ def status_rows(found: NodeStatus) -> list[tuple[str, object]]:
         rows.append(("why", found.note))
     if found.expelled:
         rows.append(("expelled", found.expelled))
+    if found.announced is not None:
+        rows.extend(found.announced.rows(home))
     return [*rows, ("aggregator", found.aggregator), ("read at block", found.block)]
 
 
-def _aggregator(settings: NodeSettings) -> str:
-    with FederationClient(settings.federation_url) as client:
-        try:
-            client.health()
-        except ServiceError as error:
-            return str(error)
+def _aggregator(client: FederationClient) -> str:
+    try:
+        client.health()
+    except ServiceError as error:
+        return str(error)
     return "up"

@@ -7,9 +7,9 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from protocol.api import Hash
 from protocol.config import FederationConfig, parse_config
 from protocol.errors import FormatError
+from protocol.json_types import Hash
 
 _TERMS_TAG = b"fairshare/terms/1"
 
@@ -46,6 +46,9 @@ class Change(NamedTuple):
     def is_fixed(self) -> bool:
         """Whether the contracts were deployed with the value and keep it for ever, so that no terms can change it."""
         return self.key in _FIXED or self.key.partition(".")[0] in _FIXED_SECTIONS
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.before} -> {self.after}"
 
 
 def read_terms(path: Path) -> TermsFile:

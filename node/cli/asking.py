@@ -3,7 +3,8 @@
 import sys
 from typing import TYPE_CHECKING
 
-from node.cli.options import Home, Json, PassphraseFile, Round, ends_well, open_home
+from node.cli.options import Home, Round, ends_well, open_home
+from protocol.options import Json, PassphraseFile
 from protocol.terminal import emit, plain, table, working
 
 if TYPE_CHECKING:
@@ -43,15 +44,16 @@ def doctor(directory: Home, passphrase_file: PassphraseFile = None, as_json: Jso
 
 @ends_well
 def status(directory: Home, as_json: Json = False) -> None:
-    """Show the node's membership, the current round, and what this node did in it.
+    """Show the node's membership, the current round, what this node did in it, and terms that are announced.
 
     Example: fairshare node status press-7
     """
     from node.status import node_status, status_rows
 
     with working("asking the chain", quiet=as_json):
-        found = node_status(*open_home(directory))
-    emit(found.to_json(), as_json, lambda: table(("", ""), status_rows(found)))
+        home, settings, ledger = open_home(directory)
+        found = node_status(home, settings, ledger)
+    emit(found.to_json(), as_json, lambda: table(("", ""), status_rows(home, found)))
 
 
 @ends_well

@@ -6,19 +6,21 @@ from ledger.records import RoundState
 from ledger.wallet import Wallet
 from node.consent import consent
 from node.earnings import claim, compare, earnings
-from node.enrolment import enrol, home_at
+from node.enrolment import accept_ahead, enrol, home_at
 from node.membership import join, own_node
 from node.runner import run
 from node.status import node_status
+from node.terms import fetch_announced
 from protocol.terms import terms_hash
 from tests.aggregator.service.support import Sent, Service, founded, make_update, served, stage
+from tests.aggregator.service.test_terms import Z, announce, enact, prepare, wait
 from tests.node.conftest import Lines
 from tests.support.chain import PASSPHRASE, account
 
 __all__ = ["founded", "served", "stage"]
 
 
-def test_a_round_with_the_real_service(served: Service, tmp_path: Path) -> None:
+def test_rounds_with_the_real_service_before_and_after_the_terms_change(served: Service, tmp_path: Path) -> None:
     federation, chain = served.stage.federation, served.stage.ledger
     mine, home = chain.node_count(), home_at(tmp_path / "node")
     owner = account(f"owner {mine}")
@@ -35,17 +37,17 @@ def test_a_round_with_the_real_service(served: Service, tmp_path: Path) -> None:
         consent=lambda offer: consent(offer, terms_hash(chain.config_hash(), chain.task_hash())),
     )
     assert join(home, settings, chain, lambda: PASSPHRASE).node.node == mine
-    others: list[Sent] = []
+    others: dict[int, list[Sent]] = {}
 
     def pause(_: float) -> None:
         """The other nodes send noise by hand, then the coordinator takes a turn."""
         last = chain.last_round()
         state = chain.round(last).state
-        if last == 1 and state is RoundState.OPEN and not others:
-            others.extend(make_update(chain.domain, served.client.round(1), node) for node in range(mine))
-            served.commit(*others)
-        elif last == 1 and state is RoundState.CLOSED and not served.client.upload(1, 0).revealed:
-            served.reveal(*others)
+        if state is RoundState.OPEN and last not in others:
+            others[last] = [make_update(chain.domain, served.client.round(last), node) for node in range(mine)]
+            served.commit(*others[last])
+        elif state is RoundState.CLOSED and not served.client.upload(last, 0).revealed:
+            served.reveal(*others[last])
         served.turn()
 
     lines = Lines()
@@ -65,4 +67,23 @@ def test_a_round_with_the_real_service(served: Service, tmp_path: Path) -> None:
     assert chain.balance(owner.address) == report.reward
     assert compare(earnings(chain, mine), settings.federation_url) == "says the same"
     status = node_status(home, settings, chain)
-    assert (status.round, status.done, status.aggregator) == (1, "reported", "up")
+    assert (status.round, status.done, status.aggregator, status.announced) == (1, "reported", "up", None)
+
+    # The terms change: the node is told, accepts ahead, and takes part in the first round under the new ones.
+    prepared = prepare(served.stage, *Z)
+    wanted = announce(served.stage, prepared)
+    served.turn()
+    coming = node_status(home, settings, chain).announced
+    assert coming is not None
+    assert (coming.digest, coming.accepted) == (terms_hash(prepared.config_hash, prepared.task_hash), False)
+    assert coming.changes == ("pay.z: 0 -> 0.001",)
+    announced = fetch_announced(served.client, chain)
+    assert announced is not None
+    accept_ahead(home, settings, announced.terms, lambda offered: consent(offered, coming.digest))
+    wait(served.stage)
+    enact(served.stage, wanted)
+    (second,) = run(home.path, PASSPHRASE, lines, rounds=1, pause=pause)
+    opening = chain.opening(second.round)
+    assert opening is not None
+    assert (opening.config_hash, second.verdict in ("accept", "down-weight")) == (prepared.config_hash, True)
+    assert node_status(home, settings, chain).announced is None

@@ -98,13 +98,26 @@ def test_announced_terms_are_told_and_accepted_ahead_so_that_no_round_is_missed(
     home, lines = world.node(0), Lines()
     world.announce(LATER)
     world.run(home, lines=lines)
-    assert f"fairshare node init {shlex.quote(str(home.path))} --accept-terms {DIGEST.hex()}" in lines
+    accepting = f"fairshare node init {shlex.quote(str(home.path))} --accept-terms {DIGEST.hex()}"
+    assert accepting in lines
+    coming = {"terms": "0x" + DIGEST.hex(), "enactable_at": world.federation.client.announced()[1]}
+    assert give_json("status", home.path)["announced"] == coming | {"accepted": False, "changes": ["recipe.epochs: 1 -> 2"]}
+    assert accepting in give("status", home.path)[1]
+    world.service.down()
+    assert "what changes" in (shown := give("status", home.path)[1])
+    assert "not known: " in shown
+    assert accepting in shown
+    world.service.up()
     code, _, err = give("init", home.path)
     assert (code, "about to change" in err, "recipe.epochs: 1 -> 2" in err, "Not accepted yet" in err) == (0, True, True, True)
     assert give_json("init", home.path, "--accept-terms", DIGEST.hex())["ready"]
+    world.service.down()  # the chain has the hash, and this directory the terms
+    assert give_json("status", home.path)["announced"] == coming | {"accepted": True, "changes": ["recipe.epochs: 1 -> 2"]}
+    world.service.up()
     again = Lines()
     world.wait()
     world.enact_announced()
+    assert give_json("status", home.path)["announced"] is None
     (report,) = world.run(home, lines=again)
     assert report.verdict == "accept"
     assert "new terms" not in again
