@@ -42,13 +42,13 @@ def _serving(directory: Path) -> Iterator[tuple[Service, Served]]:
 
 def _keep(chain: Served, copy: Path) -> None:
     chain.stop()
-    chain.keep(copy)  # type: ignore[misc] # borrowed from another chain, which keeps its files alike
+    chain.keep(copy)
     chain.start()
 
 
 def _set_back(chain: Served, copy: Path) -> None:
     chain.stop()
-    chain.set_back(copy)  # type: ignore[misc] # likewise
+    chain.set_back(copy)
     chain.start()
 
 

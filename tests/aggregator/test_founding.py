@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -89,7 +90,7 @@ def test_founding_again_takes_over_edits_and_touches_nothing_else(home: Aggregat
     assert (settings.rpc_url, settings.chain_id, settings.port) == ("http://node:1", 5, 9)
 
 
-def deployed(home: AggregatorHome, task: str = "digits", **wishes: str) -> FoundingFile:
+def deployed(home: AggregatorHome, task: str = "digits", **wishes: Any) -> FoundingFile:
     """A federation whose directory says that its contracts are on chain."""
     first = found(home, Wishes(task=task, **wishes), PASSPHRASE).file
     path = deployment_path(home.path, 31337)

@@ -11,13 +11,13 @@ from protocol.evidence import Header, Kind, Leaf, subtree_roots, update_leaf
 from protocol.shares import largest_remainder, score_basis
 from protocol.trees import LIST_TREE_DEPTH, NODE_TREE_DEPTH, SumNode, sum_tree_opening, tree_proof, tree_root
 from protocol.typed_data import Receipt, Update
-from tests.support.chain import COIN, LocalFederation, account
+from tests.support.chain import COIN, ChainT, TestFederation, account
 
 SHARDS, ROOT_SET = (b"\x05" * 32,), b"\x06" * 32
 SCORES = (6_000_000, 4_000_000)
 
 
-def opened(federation: LocalFederation) -> tuple[int, dict[int, tuple[Update, bytes]]]:
+def opened(federation: TestFederation[ChainT]) -> tuple[int, dict[int, tuple[Update, bytes]]]:
     """An open round and what its two nodes commit to."""
     for number in range(2):
         federation.join(number)
@@ -30,17 +30,17 @@ def opened(federation: LocalFederation) -> tuple[int, dict[int, tuple[Update, by
     return 1, updates
 
 
-def leaves_of(federation: LocalFederation, updates: Mapping[int, tuple[Update, bytes]]) -> dict[int, bytes]:
+def leaves_of(federation: TestFederation[ChainT], updates: Mapping[int, tuple[Update, bytes]]) -> dict[int, bytes]:
     separator = federation.client.domain.separator
     return {node: update_leaf(*signed).hash(separator) for node, signed in updates.items()}
 
 
-def close(federation: LocalFederation, number: int, leaves: dict[int, bytes], commits: int = 0) -> None:
+def close(federation: TestFederation[ChainT], number: int, leaves: dict[int, bytes], commits: int = 0) -> None:
     federation.chain.advance(federation.config.rounds.commit_seconds)
     federation.send("aggregator", federation.client.close_round(number, tree_root(leaves, NODE_TREE_DEPTH), commits))
 
 
-def evidence(federation: LocalFederation, number: int, update_root: bytes) -> tuple[Header, dict[Kind, dict[int, Leaf]]]:
+def evidence(federation: TestFederation[ChainT], number: int, update_root: bytes) -> tuple[Header, dict[Kind, dict[int, Leaf]]]:
     """An honest header over two contributions and one utility."""
     separator, attested = federation.client.domain.separator, federation.attestation(number, bytes(32), bytes(32), b"")
     leaves: dict[Kind, dict[int, Leaf]] = {Kind.CONTRIBUTION: {}, Kind.UTILITY: {}}
@@ -58,18 +58,18 @@ def evidence(federation: LocalFederation, number: int, update_root: bytes) -> tu
     return header, leaves
 
 
-def sums(federation: LocalFederation, leaves: Mapping[int, Leaf]) -> dict[int, SumNode]:
+def sums(federation: TestFederation[ChainT], leaves: Mapping[int, Leaf]) -> dict[int, SumNode]:
     separator = federation.client.domain.separator
     return {node: SumNode(leaf.hash(separator), leaf.get("basis")) for node, leaf in leaves.items()}
 
 
-def refused(federation: LocalFederation, call: Call) -> str:
+def refused(federation: TestFederation[ChainT], call: Call) -> str:
     with pytest.raises(Reverted) as refusal:
         federation.send("stranger", call)
     return refusal.value.name
 
 
-def test_a_broken_receipt_costs_the_bond_and_the_round(federation: LocalFederation) -> None:
+def test_a_broken_receipt_costs_the_bond_and_the_round(federation: TestFederation[ChainT]) -> None:
     number, updates = opened(federation)
     client, leaves = federation.client, leaves_of(federation, updates)
     receipts = [Receipt(number, node, leaf).sign(client.domain, account("aggregator")) for node, leaf in leaves.items()]
@@ -95,7 +95,7 @@ def test_a_broken_receipt_costs_the_bond_and_the_round(federation: LocalFederati
         federation.send("aggregator", client.open_round(0, SHARDS, ROOT_SET))
 
 
-def test_a_commitment_on_chain_is_read_back_and_must_be_closed_over(federation: LocalFederation) -> None:
+def test_a_commitment_on_chain_is_read_back_and_must_be_closed_over(federation: TestFederation[ChainT]) -> None:
     number, updates = opened(federation)
     client, leaves = federation.client, leaves_of(federation, updates)
     federation.send("stranger", client.commit(*updates[1]))
@@ -108,7 +108,7 @@ def test_a_commitment_on_chain_is_read_back_and_must_be_closed_over(federation: 
     assert refused(federation, client.court.prove_missing_commit(number, 1, leaves[1], path)) == "NotAFault"
 
 
-def test_two_updates_of_a_node_cost_its_stake(federation: LocalFederation) -> None:
+def test_two_updates_of_a_node_cost_its_stake(federation: TestFederation[ChainT]) -> None:
     number, updates = opened(federation)
     client, (update, signature) = federation.client, updates[0]
     other = replace(update, samples=11)
@@ -117,7 +117,7 @@ def test_two_updates_of_a_node_cost_its_stake(federation: LocalFederation) -> No
     assert (client.node(0).stake, client.node(0).eligible, client.round(number).state) == (0, False, RoundState.OPEN)
 
 
-def test_scores_that_do_not_follow_from_the_evidence(federation: LocalFederation) -> None:
+def test_scores_that_do_not_follow_from_the_evidence(federation: TestFederation[ChainT]) -> None:
     number, updates = opened(federation)
     client, leaves = federation.client, leaves_of(federation, updates)
     close(federation, number, leaves)
@@ -138,7 +138,7 @@ def test_scores_that_do_not_follow_from_the_evidence(federation: LocalFederation
 
 
 @pytest.mark.parametrize(("recomputed", "state"), [(10_064, RoundState.FINAL), (10_065, RoundState.VOID)])
-def test_a_utility_is_disputed(federation: LocalFederation, recomputed: int, state: RoundState) -> None:
+def test_a_utility_is_disputed(federation: TestFederation[ChainT], recomputed: int, state: RoundState) -> None:
     number, updates = opened(federation)
     client, leaves = federation.client, leaves_of(federation, updates)
     close(federation, number, leaves)

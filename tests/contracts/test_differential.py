@@ -58,9 +58,9 @@ def a_digest(draw: random.Random) -> Case:
     attestation = Attestation(draw.getrandbits(64), hash_of(draw), hash_of(draw), hash_of(draw), hash_of(draw))
     invitation = Invitation(address_of(draw), draw.getrandbits(32), hash_of(draw), draw.getrandbits(40))
     expulsion = Expulsion(draw.getrandbits(64), draw.getrandbits(32))
-    hashes = tuple(hash_of(draw) for _ in range(4))
+    hashes = [hash_of(draw) for _ in range(4)]
     shards = tuple(hash_of(draw) for _ in range(draw.randrange(4)))
-    bound = BoundInputs(draw.getrandbits(64), *hashes, shards, hash_of(draw))
+    bound = BoundInputs(draw.getrandbits(64), hashes[0], hashes[1], hashes[2], hashes[3], shards, hash_of(draw))
     close_hash = hash_of(draw)
     messages = (update, receipt, attestation, invitation, expulsion)
     seed = round_seed(domain.separator, update.round, update.inputs, close_hash)

@@ -19,7 +19,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -144,7 +144,7 @@ class Reader:
         path.write_text(with_values(path.read_text(), values))
 
     def _wait(self, text: str) -> None:
-        number, directory = re.fullmatch(r"for round (\d+) of (\S+)", text).groups()  # type: ignore[union-attr]
+        _, _, number, _, directory = text.split()  # for round 1 of DIRECTORY
         command = f"fairshare ledger status --federation {directory} --json"
 
         def final() -> bool:
@@ -153,7 +153,7 @@ class Reader:
 
         self._until(final, f"round {number} to be final", pause=1)
 
-    def _until(self, ready, what: str, pause: float = 0.1) -> None:  # type: ignore[no-untyped-def]
+    def _until(self, ready: Callable[[], bool], what: str, pause: float = 0.1) -> None:
         end = time.monotonic() + _PATIENCE
         while not ready():
             ended = [command for command, process in self._running if process.poll() is not None]

@@ -40,6 +40,8 @@ class Remembering(Digits):
     """A model with a buffer that changes in training."""
 
     class _Counting(nn.Module):
+        seen: Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.inner = nn.Linear(64, 10)

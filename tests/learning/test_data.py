@@ -78,7 +78,7 @@ def test_a_file_of_other_tensors_is_refused(tensors: dict[str, np.ndarray]) -> N
 
 
 def test_a_second_encoding_of_the_same_samples_is_refused() -> None:
-    tensors = {"features": np.ones((2, 1), np.float32), "targets": np.ones(2, np.int64)}
+    tensors: dict[str, np.ndarray] = {"features": np.ones((2, 1), np.float32), "targets": np.ones(2, np.int64)}
     with pytest.raises(DataError, match="canonical"):
         decode_data(save(tensors, metadata={"note": "same samples, other bytes"}))
 

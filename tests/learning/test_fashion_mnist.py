@@ -70,7 +70,7 @@ def test_shares_are_the_training_images_each_once(task: Task, tmp_path: Path, su
 def test_pixels_are_multiples_of_a_power_of_two(task: Task, tmp_path: Path) -> None:
     features = task.load(f"{write(tmp_path)}:training").features * 128
     assert torch.equal(features, features.round())
-    assert (features.min(), features.max()) == (-64, 199 - 64)
+    assert (features.min().item(), features.max().item()) == (-64, 199 - 64)
 
 
 def test_it_can_be_trained_and_scored(task: Task, tmp_path: Path) -> None:

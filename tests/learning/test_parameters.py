@@ -98,10 +98,12 @@ def test_running_statistics_travel_and_the_count_of_batches_stays() -> None:
     module = nn.BatchNorm1d(2)
     names = ["weight", "bias", "running_mean", "running_var"]
     assert list(initial_parameters(_Model(module), 1)) == names
-    module.num_batches_tracked.add_(5)  # type: ignore[operator] # a buffer
+    assert module.num_batches_tracked is not None
+    module.num_batches_tracked.add_(5)
     load_into(module, {name: np.full(2, 3, np.float32) for name in names})
     assert module.num_batches_tracked == 5
-    assert module.running_var.tolist() == [3, 3]  # type: ignore[union-attr] # a buffer
+    assert module.running_var is not None
+    assert module.running_var.tolist() == [3, 3]
 
 
 class _Indexed(nn.Linear):

@@ -84,7 +84,7 @@ def test_another_nodes_rows_are_scaled_by_the_tasks_figures_not_their_own(table:
 
 def test_parquet_and_csv_are_the_same_data(table: Path, tmp_path: Path) -> None:
     columns = {name: [None if row[i] == "" else row[i] for row in ROWS] for i, name in enumerate(HEADER)}
-    columns["age"] = [None if age is None else float(age) for age in columns["age"]]
+    columns["age"] = [None if age is None else float(str(age)) for age in columns["age"]]
     parquet.write_table(pyarrow.table(columns), tmp_path / "people.parquet")
     assert tabular_task(tmp_path / "people.parquet", "sick") == tabular_task(table, "sick")
     task = task_of(table, "sick")

@@ -127,7 +127,7 @@ class _BrokenLoss(Line):
         self.broken = loss
 
     def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return self.broken(outputs, targets)  # type: ignore[operator, no-any-return]
+        return self.broken(outputs, targets)  # type: ignore[operator] # whatever it is: that is what is tested
 
 
 @pytest.mark.parametrize(

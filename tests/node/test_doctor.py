@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -52,12 +53,19 @@ def _settings(**changes: object) -> Callable[[World, NodeHome], object]:
     return lambda world, home: home.write_settings(home.settings().model_copy(update=changes))
 
 
+def _invitation(home: NodeHome, **changes: object) -> None:
+    """Change the invitation that the directory keeps."""
+    invitation = home.invitation()
+    assert invitation is not None
+    home.keep_invitation(invitation.model_copy(update=changes))
+
+
 def _elsewhere(**changes: object) -> Callable[[World, NodeHome], object]:
     """Everybody but the chain speaks of another ledger or chain."""
 
     def change(world: World, home: NodeHome) -> None:
         _settings(**changes)(world, home)
-        home.keep_invitation(home.invitation().model_copy(update=changes))
+        _invitation(home, **changes)
         world.service.tamper["GET /v1/federation"] = lambda honest: honest.model_copy(update=changes)
 
     return change
@@ -75,7 +83,11 @@ def _spend(world: World, home: NodeHome) -> None:
     account_, web3 = account("owner 0"), world.federation.chain.web3
     fee = 21_000 * 10**12
     value = web3.eth.get_balance(account_.address) - fee - 10**9
-    sent = {"nonce": web3.eth.get_transaction_count(account_.address), "to": account("stranger").address, "gas": 21_000}
+    sent: dict[str, Any] = {
+        "nonce": web3.eth.get_transaction_count(account_.address),
+        "to": account("stranger").address,
+        "gas": 21_000,
+    }
     signed = account_.sign_transaction({**sent, "gasPrice": 10**12, "value": value, "chainId": world.federation.chain.chain_id})
     web3.eth.send_raw_transaction(signed.raw_transaction)
 
@@ -100,11 +112,11 @@ def _rotate(world: World, home: NodeHome) -> None:
 
 
 def _another_invitation(world: World, home: NodeHome) -> None:
-    home.keep_invitation(home.invitation().model_copy(update={"ledger": account("stranger").address}))
+    _invitation(home, ledger=account("stranger").address)
 
 
 def _fewer_samples(world: World, home: NodeHome) -> None:
-    home.keep_invitation(home.invitation().model_copy(update={"max_samples": 3}))
+    _invitation(home, max_samples=3)
 
 
 def _sick_service(world: World, home: NodeHome) -> None:

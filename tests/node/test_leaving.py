@@ -121,7 +121,7 @@ def test_nothing_is_lost_whatever_the_order(federation: LocalFederation, tmp_pat
         Wallet.create(home.owner_key, PASSPHRASE, bytes(account(f"owner {owner}").key), scrypt_n=2)
         homes.append(home)
     machine = type("Unbonding", (_Unbonding,), {"federation": federation, "homes": tuple(homes)})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call] # hypothesis has no types here
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=12, stateful_step_count=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)

@@ -114,7 +114,11 @@ def test_a_fee_is_paid_by_who_says_so() -> None:
     asked: list[str] = []
 
     def answer(text: str) -> None:
-        accept_fee(FEE, None, lambda question: (asked.append(question), text)[1])
+        def ask(question: str) -> str:
+            asked.append(question)
+            return text
+
+        accept_fee(FEE, None, ask)
 
     answer("yes\n")
     assert "0.2 coin" in asked[0]

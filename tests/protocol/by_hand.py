@@ -7,6 +7,8 @@ together byte by byte, so that a vector made here is evidence and not an echo.
 import hashlib
 import json
 import struct
+from collections.abc import Sequence
+from typing import Any
 
 from eth_keys.datatypes import PrivateKey
 from eth_utils.crypto import keccak
@@ -97,7 +99,7 @@ def domain_separator(chain_id: int, ledger: str) -> bytes:
     return keccak(type_hash + keccak(b"fairshare") + keccak(b"1") + word(chain_id) + word(ledger))
 
 
-def struct_hash(type_string: str, values: list[int | bytes | str]) -> bytes:
+def struct_hash(type_string: str, values: Sequence[Any]) -> bytes:
     """EIP-712 hashStruct; the kinds of the fields are read from the type string."""
     kinds = [field.split()[0] for field in type_string.split("(")[1].split(")")[0].split(",")]
     encoded = [keccak(text=value) if kind == "string" else word(value) for kind, value in zip(kinds, values, strict=True)]

@@ -1,4 +1,5 @@
 import tomllib
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -69,7 +70,7 @@ def test_every_value_is_hashed(table: str, key: str):
 
 
 def test_every_key_of_the_model_is_in_the_story():
-    sections = {name: field.annotation for name, field in FederationConfig.model_fields.items()}
+    sections: dict[str, Any] = {name: field.annotation for name, field in FederationConfig.model_fields.items()}
     assert all(isinstance(section, type) and issubclass(section, BaseModel) for section in sections.values())
     assert [(name, key) for name, section in sections.items() for key in section.model_fields] == KEYS
 

@@ -5,7 +5,7 @@ import pytest
 from protocol.errors import FormatError
 from protocol.inputs import BoundInputs, round_seed, shards_hash
 
-BOUND = BoundInputs(3, *(bytes([i]) * 32 for i in range(4)), shards=(b"a" * 32, b"b" * 32), root_set=b"r" * 32)
+BOUND = BoundInputs(3, bytes(32), b"\x01" * 32, b"\x02" * 32, b"\x03" * 32, (b"a" * 32, b"b" * 32), b"r" * 32)
 
 
 @pytest.mark.parametrize(

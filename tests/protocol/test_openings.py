@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,8 @@ def test_one_changed_bit_of_an_opening_is_seen(leaf: Leaf) -> None:
 def test_bases_open_with_sums_that_lead_to_the_total() -> None:
     node = next(iter(EVIDENCE.by_kind[Kind.CONTRIBUTION]))
     opening = open_leaf(EVIDENCE, Kind.CONTRIBUTION, node)
-    assert sum(opening.sums) + opening.leaf.get("basis") == EVIDENCE.header.total_basis  # type: ignore[union-attr]
+    assert opening.leaf is not None
+    assert sum(opening.sums) + opening.leaf.get("basis") == EVIDENCE.header.total_basis
     for sums in ((), (opening.sums[0] + 1, *opening.sums[1:]), ((1 << 256) - 1,) * NODE_TREE_DEPTH):
         with pytest.raises(EvidenceError, match="CONTRIBUTION leaf"):
             check_opening(EVIDENCE.header, opening._replace(sums=sums))
@@ -55,10 +57,12 @@ def test_bases_open_with_sums_that_lead_to_the_total() -> None:
 
 def test_what_is_no_opening_is_refused() -> None:
     good = opening_to_json(open_leaf(EVIDENCE, Kind.SCORE, 5))
-    for change in ({"kind": "none"}, {"position": "5"}, {"values": []}, {"siblings": ["0x12"]}, {"sums": None}):
+    wrong: list[dict[str, Any]] = [{"kind": "none"}, {"position": "5"}, {"values": []}, {"siblings": ["0x12"]}, {"sums": None}]
+    for change in wrong:
         with pytest.raises(EvidenceError, match="no opening"):
             opening_from_json({**good, **change})
-    for document in (None, [], {}):
+    nothing: list[Any] = [None, [], {}]
+    for document in nothing:
         with pytest.raises(EvidenceError):
             opening_from_json(document)
     with pytest.raises(EvidenceError, match="no position"):

@@ -27,7 +27,7 @@ class WrongPassphrase(WalletError):
     """Nearer than its base."""
 
 
-def ended(error: BaseException, *families) -> int:
+def ended(error: BaseException, *families) -> str | int | None:
     @expecting(*families)
     def command() -> None:
         raise error

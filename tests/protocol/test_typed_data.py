@@ -1,5 +1,6 @@
 import contextlib
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from eth_account import Account
@@ -107,7 +108,14 @@ def test_a_domain_that_cannot_be_is_refused(chain_id, ledger):
     ],
 )
 def test_an_Update_that_does_not_fit_its_types_cannot_be_made(field: str, value):
-    good = {"round": 1, "inputs": bytes(32), "node": 0, "base_model": bytes(32), "parameters": bytes(32), "samples": 1}
+    good: dict[str, Any] = {
+        "round": 1,
+        "inputs": bytes(32),
+        "node": 0,
+        "base_model": bytes(32),
+        "parameters": bytes(32),
+        "samples": 1,
+    }
     Update(**good)
     with pytest.raises(FormatError, match=f"Update.{field} = "):
         Update(**{**good, field: value})
@@ -121,7 +129,7 @@ def test_other_fields_that_do_not_fit_are_named():
     with pytest.raises(FormatError, match=r"Request\.path"):
         Request("GET", "/\ud800", bytes(32), bytes(32), 0)
     with pytest.raises(FormatError, match=r"Request\.method"):
-        Request(b"GET", "/", bytes(32), bytes(32), 0)
+        Request(b"GET", "/", bytes(32), bytes(32), 0)  # type: ignore[arg-type] # what is refused
 
 
 def changed(signature: bytes, at: int, value: int) -> bytes:

@@ -1,17 +1,20 @@
 """Evidence with a lie in it, hashed as it should be: what a lying aggregator publishes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from protocol.evidence import LEAF_KINDS, Evidence, Kind, Leaf, subtree_roots
 
+Change = Mapping[str, Any] | Callable[[dict[str, Any]], Mapping[str, Any]]
 
-def altered(evidence: Evidence, kind: Kind, position: int, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Evidence:
-    """One leaf changed: `change` is given its values by name, and gives those that are to be others."""
+
+def altered(evidence: Evidence, kind: Kind, position: int, change: Change) -> Evidence:
+    """One leaf changed: `change` is the values that are to be others by name, or gives them for the leaf's."""
     old = evidence.by_kind[kind][position]
     values = {name: old.get(name) for _, name in LEAF_KINDS[kind].fields}
-    leaf = Leaf(kind, position, tuple({**values, **change(values)}.values()))
+    other = change(values) if callable(change) else change
+    leaf = Leaf(kind, position, tuple({**values, **other}.values()))
     assert leaf != old, "this is no lie"
     return replaced(evidence, leaf)
 

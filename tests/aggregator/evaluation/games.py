@@ -41,7 +41,9 @@ def airport(costs: tuple[int, ...]) -> Game:
     """A runway costs what its largest plane needs, and those who need a stretch share it (Littlechild and Owen, 1973)."""
     steps = sorted({0, *costs})
     shares = {
-        cost: sum(Fraction(high - low, sum(c >= high for c in costs)) for low, high in pairwise(steps) if high <= cost)
+        cost: sum(
+            (Fraction(high - low, sum(c >= high for c in costs)) for low, high in pairwise(steps) if high <= cost), Fraction()
+        )
         for cost in costs
     }
     return Game("airport", lambda mask: max((costs[i] for i in members(mask)), default=0), tuple(shares[c] for c in costs))

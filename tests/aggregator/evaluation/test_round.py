@@ -4,6 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import permutations
 from math import lcm
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def by_node(outcome: RoundOutcome) -> dict[int, NodeOutcome]:
     return {node.node: node for node in outcome.nodes}
 
 
-def run(sent: object, **settings: object) -> dict[int, NodeOutcome]:
+def run(sent: Any, **settings: Any) -> dict[int, NodeOutcome]:
     return by_node(evaluate_round(digits_round(sent, **settings)))
 
 
@@ -60,7 +61,8 @@ def test_contributions_are_shapley_values_of_the_merged_models() -> None:
     inputs = digits_round(sent)
     outcome = evaluate_round(inputs)
     evaluator = Evaluator(inputs.task, inputs.shards[0])
-    norms = [np.sqrt(sum(np.square(a, dtype=np.float64).sum() for a in one.body.values())) for one in sent]
+    bodies: list[Any] = [one.body for one in sent]
+    norms = [np.sqrt(sum(np.square(a, dtype=np.float64).sum() for a in body.values())) for body in bodies]
     reference = sorted(norm for norm in norms if norm)[1]
     shrunk = [FULL_WEIGHT if norm <= reference else int(FULL_WEIGHT * (reference / norm)) for norm in norms]
     weights = [one.samples * d for one, d in zip(sent, shrunk, strict=True)]
@@ -68,7 +70,7 @@ def test_contributions_are_shapley_values_of_the_merged_models() -> None:
     def utility(coalition: frozenset[int]) -> int:
         model = {}
         for name, base in inputs.base.items():
-            total = sum((weights[i] * sent[i].body[name].astype(np.float64) for i in sorted(coalition)), np.zeros(base.shape))
+            total = sum((weights[i] * bodies[i][name].astype(np.float64) for i in sorted(coalition)), np.zeros(base.shape))
             model[name] = (total / sum(weights) + base).astype(np.float32)
         return int(evaluator.scores(model).sum())
 

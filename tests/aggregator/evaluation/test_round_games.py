@@ -116,7 +116,7 @@ SENT = st.builds(Sent, BODIES, samples=st.integers(0, 2**32 - 1), max_samples=st
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.integers(0, 8190), SENT, max_size=5), st.sampled_from([ShareTask, Rooted, Saturated]))
 def test_whatever_nodes_send_a_round_ends_by_its_laws_and_replays(sent: dict[int, Sent], task: type[ShareTask]) -> None:
-    class Clamped(task):  # scores must be in [0, 1] whatever the shares
+    class Clamped(task):  # type: ignore[valid-type,misc] # a class that is known at run time only; scores must be in [0, 1] whatever the shares
         def worth(self, shares, targets):
             return super().worth(shares, targets).clamp(0, 1)
 

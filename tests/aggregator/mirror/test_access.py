@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from protocol.requests import LIFETIME_SECONDS, SKEW_SECONDS, RequestSigner
 from protocol.update import body_hash
 from tests.aggregator.scorer.test_quorum import Scorer
 from tests.aggregator.service.support import Service, founded, problem, serve, staged
+from tests.aggregator.service.test_mirror import bytes_of
 from tests.support.chain import LocalFederation, account
 
 __all__ = ["founded"]
@@ -126,10 +128,10 @@ def test_every_kind_of_leaf_and_file_at_every_level(
             if kind in seen:
                 check_opening(evidence.header, client.opening(1, kind, 0))
             else:
-                assert problem(lambda kind=kind: client.opening(1, kind, 0)) == (403, "not-allowed")
+                assert problem(partial(client.opening, 1, kind, 0)) == (403, "not-allowed")
         inputs = evidence.by_kind[Kind.INPUT]
         for name in (body, inputs[Input.FIRST_SHARD].get("hash"), inputs[Input.ROOT_SET].get("hash")):
             if level is Access.SCORERS:
                 assert b"".join(client.blob(name))
             else:
-                assert problem(lambda name=name: list(client.blob(name))) == (403, "not-allowed")
+                assert problem(partial(bytes_of, client, name)) == (403, "not-allowed")

@@ -85,7 +85,7 @@ def test_a_theft_that_keeps_every_sum_is_found_by_any_quick_verification(inputs:
 @pytest.mark.parametrize("name", [field.name for field in fields(Header) if field.name not in ("roots", "total_basis")])
 def test_a_lie_in_the_header_is_found_by_any_quick_verification(inputs: RoundInputs, evidence: Evidence, name: str) -> None:
     value = getattr(evidence.header, name)
-    wrong = bytes(32) if isinstance(value, bytes) else (value[0] + 1, *value[1:]) if isinstance(value, tuple) else value + 1
+    wrong: Any = bytes(32) if isinstance(value, bytes) else (value[0] + 1, *value[1:]) if isinstance(value, tuple) else value + 1
     # Under another federation every leaf is hashed otherwise.
     with pytest.raises((ReplayDifference, EvidenceError), match="INPUT leaves" if name == "federation" else f"header, {name}"):
         verify_quickly(inputs, replace(evidence, header=replace(evidence.header, **{name: wrong})), 1)

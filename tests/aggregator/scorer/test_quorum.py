@@ -118,7 +118,9 @@ def check_bodies_through_scorers(
         assert problem(lambda: node.hand_over(update, signature, bytes(32), body)) == (403, "wrong-signer")
         assert problem(lambda: node.hand_over(update, signature, salt, body + b" ")) == (403, "wrong-signer")
         assert not service.client.upload(1, 0).revealed
-        service.stage.chain.advance_to(service.client.round(1).reveal_deadline - 1)
+        deadline = service.client.round(1).reveal_deadline
+        assert deadline is not None
+        service.stage.chain.advance_to(deadline - 1)
         assert node.hand_over(update, signature, salt, body).revealed
         assert service.client.upload(1, 0).revealed  # forwarded at once
         assert second.gathering.blobs.has(body_hash(body))  # and shared

@@ -1,6 +1,7 @@
 """A lie in any leaf or header field is found and named; an honest difference within the tolerances is not one."""
 
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def evidence(inputs: RoundInputs) -> Evidence:
     return build_evidence(inputs, evaluate_round(inputs))
 
 
-def other(value: object) -> object:
+def other(value: object) -> Any:
     """A value of the same type that is not the same."""
     if isinstance(value, bytes):
         return bytes([value[0] ^ 1]) + value[1:] if value else b"\x01"
@@ -129,8 +130,8 @@ def test_utilities_and_errors_are_for_exactly_the_replayed_game(inputs: RoundInp
         replay(inputs, without(Kind.ESTIMATE, 0))
     with pytest.raises(EvidenceError, match="standard errors are not for the same leaves"):
         replay(inputs, without(Kind.CONTRIBUTION, 3))
-    for name, value in (("coalition", b"\xff"), ("shard", 1)):
-        lie = altered(evidence, Kind.UTILITY, 9, lambda _, name=name, value=value: {name: value})
+    for change in ({"coalition": b"\xff"}, {"shard": 1}):
+        lie = altered(evidence, Kind.UTILITY, 9, change)
         with pytest.raises(EvidenceError, match="utilities are not for the same leaves"):
             replay(inputs, lie)
     padded = altered(evidence, Kind.UTILITY, 9, lambda values: {"coalition": bytes(values["coalition"]) + b"\0"})
@@ -260,7 +261,7 @@ def test_an_update_for_another_round_is_refused(inputs: RoundInputs, evidence: E
 
 @pytest.mark.parametrize("change", [{"salt": bytes(32)}, {"salt": None}, {"body": b"another"}])
 def test_a_body_that_does_not_open_its_commitment_is_refused(
-    inputs: RoundInputs, evidence: Evidence, change: dict[str, bytes | None]
+    inputs: RoundInputs, evidence: Evidence, change: dict[str, Any]
 ) -> None:
     with pytest.raises(CommitmentError, match="node 3"):
         replay(with_submission(inputs, replace(inputs.submissions[3], **change)), evidence)

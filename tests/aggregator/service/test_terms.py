@@ -29,11 +29,11 @@ EVIDENCE = b"\x03" * 32
 Z = ('\nz = "0"', '\nz = "0.001"')
 
 
-def prepare(stage: Stage, *change: str) -> TermsFile:
+def prepare(stage: Stage, old: str, new: str) -> TermsFile:
     """Edit federation.toml, and have `fairshare aggregator init` check and store it."""
     text = stage.home.federation_file.read_text()
-    assert change[0] in text
-    stage.home.federation_file.write_text(text.replace(*change))
+    assert old in text
+    stage.home.federation_file.write_text(text.replace(old, new))
     terms = found(stage.home, Wishes(), PASSPHRASE).terms
     assert terms is not None
     return terms

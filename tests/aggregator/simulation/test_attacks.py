@@ -1,5 +1,7 @@
 """Every attack obeys the definition of its paper, and none touches what honest nodes send."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -12,19 +14,19 @@ from learning.data import Data
 SIZE = 50
 
 
-def view(malicious: int = 4, honest: int = 9, round_number: int = 7, **changes: object) -> View:
+def view(malicious: int = 4, honest: int = 9, round_number: int = 7, **changes: Any) -> View:
     random = np.random.default_rng(3)
     own = random.normal(0.3, 1, (malicious, SIZE)).astype(np.float32)
     others = random.normal(0.3, 1, (honest, SIZE)).astype(np.float32)
-    known = {"previous": random.normal(size=SIZE).astype(np.float32), "refused": frozenset(), **changes}
+    known: dict[str, Any] = {"previous": random.normal(size=SIZE).astype(np.float32), "refused": frozenset(), **changes}
     return View(round_number, own, others, random=np.random.default_rng(5), **known)
 
 
-def sent(name: str, **changes: object) -> list[np.ndarray]:
+def sent(name: str, **changes: Any) -> list[Any]:
     return list(ATTACKS[name].send(view(**changes)))
 
 
-def cosine(a: np.ndarray, b: np.ndarray) -> float:
+def cosine(a: Any, b: Any) -> float:
     return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
 

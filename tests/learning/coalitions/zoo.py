@@ -71,6 +71,9 @@ class Residual(nn.Module):
 class FrozenNorm(nn.Module):
     """Batch normalisation by statistics that are part of the state, as frozen ones are."""
 
+    mean: Tensor
+    variance: Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))

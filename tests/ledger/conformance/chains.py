@@ -33,24 +33,10 @@ def foundry(name: str) -> Path:
     return program
 
 
-class InProcess(TestChain):
-    """The engine itself, without a server: requests are answered in the caller's thread."""
+class _InDirectory:
+    """A chain whose whole state is a directory."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__("in process")
-        self.directory, self._time = directory, START
-        self.start()
-
-    def start(self) -> None:
-        """Open the database."""
-        alloc = {account(name).address: 1000 * COIN for name in ACCOUNTS}
-        self._engine = Engine(self.directory / "chain.sqlite", self.chain_id, alloc, lambda: self._time)
-        self.__dict__.pop("web3", None)
-        self._senders.clear()
-
-    def stop(self) -> None:
-        """Close it."""
-        self._engine.close()
+    directory: Path
 
     def keep(self, copy: Path) -> None:
         """Keep the present state, while it is stopped."""
@@ -60,6 +46,26 @@ class InProcess(TestChain):
         """Take a kept state for one's own, while it is stopped."""
         shutil.rmtree(self.directory)
         shutil.copytree(copy, self.directory)
+
+
+class InProcess(_InDirectory, TestChain):
+    """The engine itself, without a server: requests are answered in the caller's thread."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__("in process")
+        self.directory, self._time = directory, START
+        self.start()
+
+    def start(self) -> None:
+        """Open the database."""
+        alloc: dict[str, int] = {account(name).address: 1000 * COIN for name in ACCOUNTS}
+        self._engine = Engine(self.directory / "chain.sqlite", self.chain_id, alloc, lambda: self._time)
+        self.__dict__.pop("web3", None)
+        self._senders.clear()
+
+    def stop(self) -> None:
+        """Close it."""
+        self._engine.close()
 
     @cached_property
     def web3(self) -> Web3:
@@ -80,7 +86,7 @@ class _Direct(JSONBaseProvider):
         return self.decode_rpc_response(self._rpc.answer(self.encode_rpc_request(method, params)))
 
 
-class Served(LocalChain):
+class Served(_InDirectory, LocalChain):
     """The local chain over HTTP, at the same URL after a restart."""
 
     def __init__(self, directory: Path, port: int = 0) -> None:
@@ -97,8 +103,6 @@ class Served(LocalChain):
     def stop(self) -> None:
         """Stop serving."""
         self.__exit__()
-
-    keep, set_back = InProcess.keep, InProcess.set_back
 
 
 class Anvil(TestChain):
@@ -122,7 +126,8 @@ class Anvil(TestChain):
     def start(self) -> None:
         """Start it with the state that it ended with."""
         self._senders.clear()
-        command = [foundry("anvil"), "--port", str(self._port), "--silent", "--state", self._state, *self._options]
+        port, state = str(self._port), str(self._state)
+        command = [str(foundry("anvil")), "--port", port, "--silent", "--state", state, *self._options]
         self._process = subprocess.Popen(command)
         while self._process.poll() is None:
             try:

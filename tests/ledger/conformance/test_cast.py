@@ -22,7 +22,7 @@ def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def cast(chain: Served | Anvil, *arguments: str, code: int = 0) -> str:
-    command = [foundry("cast"), *arguments, "--rpc-url", chain.url]
+    command: list[str | Path] = [foundry("cast"), *arguments, "--rpc-url", chain.url]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == code, done.stderr
     return done.stdout.strip() if code == 0 else done.stderr

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from eth_typing import Hash32
 from eth_utils.crypto import keccak
 from web3.exceptions import Web3RPCError
 
@@ -32,9 +34,9 @@ def pay(wei: int) -> Call:
     return Call(TO, b"", wei, f"pay {wei} wei")
 
 
-def signed(chain: AnyChain, nonce: int, **changes: object) -> bytes:
+def signed(chain: AnyChain, nonce: int, **changes: Any) -> bytes:
     """A payment of 5 wei by the stranger, with fees that any block takes."""
-    fields = {"type": 2, "chainId": chain.chain_id, "nonce": nonce, "to": TO, "value": 5, "gas": 21_000}
+    fields: dict[str, Any] = {"type": 2, "chainId": chain.chain_id, "nonce": nonce, "to": TO, "value": 5, "gas": 21_000}
     fees = {"maxFeePerGas": 10**12, "maxPriorityFeePerGas": 10**9}
     return bytes(account("stranger").sign_transaction({**fields, **fees, **changes}).raw_transaction)
 
@@ -88,7 +90,7 @@ def test_a_nonce_gap_is_never_jumped(chain: AnyChain) -> None:
     chain.web3.eth.send_raw_transaction(signed(chain, nonce))
     with suppress(Web3RPCError):  # the waiting one was mined by itself
         chain.web3.eth.send_raw_transaction(ahead)
-    chain.web3.eth.wait_for_transaction_receipt(keccak(ahead))  # anvil answers before it has mined
+    chain.web3.eth.wait_for_transaction_receipt(Hash32(keccak(ahead)))  # anvil answers before it has mined
     assert nonce_of(chain) == nonce + 2
 
 

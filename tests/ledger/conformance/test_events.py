@@ -94,7 +94,7 @@ def test_it_holds_everything_since_the_deployment_and_reads_no_block_twice(
         index.catch_up()
         assert not index.follow()
     finally:
-        del client.logs.forwards  # type: ignore[method-assign]
+        del client.logs.forwards
     assert told(logs) == PLAYED
     latest = client.block()
     assert logs.cursor() == latest

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from itertools import permutations
 from math import comb, lcm
+from typing import cast
 
 import numpy as np
 import pytest
@@ -75,9 +76,14 @@ def test_every_coalition_once_and_next_to_its_complement(players: int) -> None:
     assert all(one ^ other == full for one, other in zip(coalitions[::2], coalitions[1::2], strict=False))
 
 
+def worth_of(game: TableGame) -> Callable[[int], int]:
+    """The game's value, of one sample: a number."""
+    return cast("Callable[[int], int]", game._value)
+
+
 ESTIMATORS: dict[str, Callable[[TableGame], Estimate]] = {
     "leverage": lambda game: leverage(game, 12 * game.players, SEED),
-    "kriging": lambda game: kriged(game.players, game._value, 12 * game.players),
+    "kriging": lambda game: kriged(game.players, worth_of(game), 12 * game.players),
 }
 
 
@@ -116,7 +122,10 @@ def test_contributions_of_samples_add_up(players: int) -> None:
     one, other = majority(players), airport(tuple(range(1, players + 1)))
     both = TableGame(players, lambda mask: (3000 * one.value(mask), 5000 * other.value(mask)))
     for solve in (lambda game: enumerate_game(game), lambda game: leverage(game, 100, SEED)):
-        apart = [solve(TableGame(players, lambda mask, k=k: both._value(mask)[k])) for k in (0, 1)]
+        apart = [
+            solve(TableGame(players, worth))
+            for worth in (lambda mask: 3000 * one.value(mask), lambda mask: 5000 * other.value(mask))
+        ]
         together = solve(both)
         for whole, *parts in zip(together.contributions, *(part.contributions for part in apart), strict=True):
             assert abs(whole - sum(parts)) <= (0 if together.denominator != SOLVE_DENOMINATOR else 2 + players)
@@ -179,7 +188,7 @@ def test_a_design_that_fails_its_certificate_is_doubled_and_then_given_up() -> N
         (Estimator.LEVERAGE, Outcome.USED),
     ]
     assert [stage.evaluations for stage in found.stages] == sorted(stage.evaluations for stage in found.stages)
-    assert sum(found.contributions) == SOLVE_DENOMINATOR * (game._value((1 << 14) - 1) - game._value(0))
+    assert sum(found.contributions) == SOLVE_DENOMINATOR * (worth_of(game)((1 << 14) - 1) - worth_of(game)(0))
     assert min(found.estimation_errors) > 0
 
 

@@ -96,7 +96,7 @@ class Round:
         self.updates = [*trained, trained[0], {name: np.zeros_like(array) for name, array in self.base.items()}]
         self.weights = [*map(len, shares), len(shares[0]), 50]
         self.task = ZooTask(build)
-        self.task.score = self.score  # type: ignore[method-assign]  # the metric is the task's to choose
+        self.task.score = self.score  # type: ignore[method-assign,assignment]  # the metric is the task's to choose
 
     def _train(self, start: dict[str, Tensor], data: Data) -> dict[str, np.ndarray]:
         self.module.load_state_dict(start, strict=False)
@@ -105,7 +105,7 @@ class Round:
             optimiser.zero_grad()
             outputs, targets = self.module(data.features[at : at + 16]), data.targets[at : at + 16]
             loss = functional.cross_entropy(outputs, targets) if targets.ndim == 1 else functional.mse_loss(outputs, targets)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+            loss.backward()
             optimiser.step()
         state = self.module.state_dict()
         return {name: (state[name] - start[name]).numpy() for name in start}

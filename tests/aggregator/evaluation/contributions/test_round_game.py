@@ -109,7 +109,7 @@ def test_an_executor_that_dies_or_forgets_is_an_error_and_no_zero() -> None:
 def test_a_base_without_a_score_is_the_fault_of_the_task() -> None:
     task = Rooted(2)
     with pytest.raises(TaskError, match=r"Rooted\.score"):
-        RoundGame(task, [task.load(None)], {"shares": np.float32([-1, 0])}, [], [])
+        RoundGame(task, [task.load(None)], {"shares": np.array([-1, 0], np.float32)}, [], [])
 
 
 def test_a_coalition_without_a_score_is_worth_nothing_and_is_not_interpolated() -> None:

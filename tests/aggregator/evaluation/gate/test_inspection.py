@@ -11,7 +11,7 @@ from aggregator.evaluation.gate.inspection import inspect
 from protocol.parameters import encode_parameters, layout_of, model_hash
 from protocol.verdicts import Reason
 
-MODEL = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.float32([1, 2]), "s": np.array(3, np.float32)}
+MODEL = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array([1, 2], np.float32), "s": np.array(3, np.float32)}
 LAYOUT = layout_of(MODEL)
 BODY = encode_parameters(MODEL)
 
@@ -74,10 +74,10 @@ def test_the_encoding_of_the_file_is_not_part_of_the_fingerprint() -> None:
         "extra tensor": (Reason.WRONG_TENSORS, changed(more=np.zeros(1, np.float32))),
         "transposed": (Reason.WRONG_TENSORS, changed(w=MODEL["w"].T.copy())),
         "vector of one for a scalar": (Reason.WRONG_TENSORS, changed(s=np.ones(1, np.float32))),
-        "float64": (Reason.WRONG_TENSORS, changed(b=np.float64([1, 2]))),
-        "integers": (Reason.WRONG_TENSORS, changed(b=np.int32([1, 2]))),
-        "half precision": (Reason.WRONG_TENSORS, changed(b=np.float16([1, 2]))),
-        "NaN": (Reason.NOT_FINITE, changed(b=np.float32([1, np.nan]))),
+        "float64": (Reason.WRONG_TENSORS, changed(b=np.array([1, 2], np.float64))),
+        "integers": (Reason.WRONG_TENSORS, changed(b=np.array([1, 2], np.int32))),
+        "half precision": (Reason.WRONG_TENSORS, changed(b=np.array([1, 2], np.float16))),
+        "NaN": (Reason.NOT_FINITE, changed(b=np.array([1, np.nan], np.float32))),
         "infinity": (Reason.NOT_FINITE, changed(s=np.float32(np.inf))),
         "minus infinity": (Reason.NOT_FINITE, changed(s=np.float32(-np.inf))),
     }.values(),
@@ -104,7 +104,11 @@ def test_random_bytes_are_undecodable(body: bytes) -> None:
 
 
 def test_negative_zero_denormals_and_the_largest_numbers_are_numbers() -> None:
-    extremes = {"w": np.float32([[-0.0, 1e-45, -1e-45], [3.4028235e38, -3.4028235e38, 0]]), "b": MODEL["b"], "s": MODEL["s"]}
+    extremes = {
+        "w": np.array([[-0.0, 1e-45, -1e-45], [3.4028235e38, -3.4028235e38, 0]], np.float32),
+        "b": MODEL["b"],
+        "s": MODEL["s"],
+    }
     found = inspect(encode_parameters(extremes), LAYOUT)
     assert found.fault is None
     assert found.parameters is not None

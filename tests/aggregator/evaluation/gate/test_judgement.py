@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def sent_by(*changed: tuple[int, Sent]) -> list[Sent]:
     return sent
 
 
-def inputs_of(sent: list[Sent], **settings: object) -> GateInputs:
+def inputs_of(sent: list[Sent], **settings: Any) -> GateInputs:
     return gate_inputs(digits_round(sent, **{"config": CONFIG, **settings}))
 
 

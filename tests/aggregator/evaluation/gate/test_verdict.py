@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -176,7 +177,7 @@ def test_weight_is_zero_exactly_for_what_is_not_accepted(norms: dict[int, int]) 
     assert any(decision.weight for decision in decisions.values()) == any(norms.values())
 
 
-def judged(carried: int | None = None, others: Mapping[int, int] | None = None, **values: float) -> Decision:
+def judged(carried: int | None = None, others: Mapping[int, int] | None = None, **values: Any) -> Decision:
     """The decision about one update of these statistics, from a node with this suspicion in units of one nat."""
     reputation = dict(others or {}) | ({} if carried is None else {0: carried * STATISTIC_UNIT})
     return decide({0: HONEST}, {0: usable(0)}, {0: statistics(**values)}, reputation, gate())[0]
@@ -216,7 +217,7 @@ def test_suspicion_sums_up_is_forgotten_and_costs_in_steps() -> None:
 
 
 def test_no_single_round_can_expel() -> None:
-    worst = dict.fromkeys(("cone", "affine", "fit", "energy", "utility", "own_classes", "replay"), 16.0)
+    worst: dict[str, Any] = dict.fromkeys(("cone", "affine", "fit", "energy", "utility", "own_classes", "replay"), 16.0)
     found, rounds = judged(0, **worst), 1
     assert found.reputation == 4 * STATISTIC_UNIT
     while found.reason is not Reason.EXPELLABLE and rounds < 100:
@@ -230,7 +231,9 @@ def test_outside_calibration_evidence_can_clear_a_node_but_not_incriminate_it() 
     assert (found.verdict, found.reason) == (Verdict.QUARANTINE, Reason.OUTSIDE_CALIBRATION)
     assert found.weight == FULL_WEIGHT // 2
     assert found.reputation == 5 * STATISTIC_UNIT * 850 // 1000
-    assert judged(5, guard=3.5).reputation < 5 * STATISTIC_UNIT * 850 // 1000
+    cleared = judged(5, guard=3.5).reputation
+    assert cleared is not None
+    assert cleared < 5 * STATISTIC_UNIT * 850 // 1000
     assert judged(duplicate_lower=0.9, guard=16).verdict is Verdict.DUPLICATE, "copies stay copies"
 
 

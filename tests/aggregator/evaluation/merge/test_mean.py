@@ -19,7 +19,7 @@ def slowly(base: Parameters, updates: list[Parameters], weights: list[int], coal
     """The law of the merge, number by number: Python's floats are IEEE doubles and do one operation at a time."""
     if not coalition:
         return {name: array.ravel().tolist() for name, array in base.items()}
-    merged = {}
+    merged: dict[str, list[float]] = {}
     for name, array in base.items():
         merged[name] = []
         for at, start in enumerate(array.ravel().tolist()):
@@ -44,7 +44,7 @@ def test_the_merge_is_the_law_to_the_bit(base: Parameters, sent: list[tuple[Para
     expected = slowly(base, updates, weights, members)
     assert list(found) == list(base)
     for name, array in found.items():
-        assert (array.shape, array.dtype) == (SHAPES[name], np.float32)
+        assert (array.shape, array.dtype) == (SHAPES[name], np.dtype(np.float32))
         assert array.tobytes() == np.array(expected[name], np.float32).tobytes()
 
 

@@ -92,7 +92,7 @@ def test_identical_updates_merge_to_themselves_and_order_does_not_matter(name: s
 @pytest.mark.parametrize("name", ["multi-Krum", "trimmed mean", "median", "geometric median"])
 def test_a_few_liars_cannot_take_the_merge_away(name: str) -> None:
     honest = updates_of(7, seed=1)
-    liars = [{key: array * np.float32(1e3) for key, array in update.items()} for update in updates_of(2, seed=2)]
+    liars: list[Parameters] = [{key: array * np.float32(1e3) for key, array in one.items()} for one in updates_of(2, seed=2)]
     # The geometric median walks there from the mean.
     rule = partial(robust.geometric_median, iterations=50) if name == "geometric median" else partial(RULES[name][0], faulty=2)
     merged = rule(honest + liars) if name != "median" else robust.median(honest + liars)
