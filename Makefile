@@ -32,7 +32,7 @@ docs: .venv/dev ## build the documentation in docs/out; a broken link or referen
 
 # A file's tests stay in one process: they share the chain, the service or the round that the file sets up.
 unit: .venv/dev contracts/node_modules ## the Python tests, on all cores
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 forge: contracts/node_modules ## lint, unit, fuzz and invariant tests of the contracts
 	cd contracts && npm run --silent lint && npm run --silent test

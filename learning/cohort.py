@@ -3,7 +3,6 @@
 Source: model ensembling with `torch.func` (functional_call over stacked parameters, vmap over grad), PyTorch documentation.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
@@ -17,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm  # what all batch normalisatio
 from learning.calls import calling, new_module, seeded
 from learning.data import Data
 from learning.errors import TaskError, TrainingError
+from learning.optimizer import moments, move
 from learning.parameters import load_into
 from learning.recipe import Recipe
 from learning.task import Task
@@ -25,9 +25,6 @@ from protocol.parameters import Parameters
 
 _Gradient = Callable[[dict[str, Tensor], Tensor, Tensor], tuple[dict[str, Tensor], Tensor]]
 """From stacked parameters, features and targets to stacked gradients and losses."""
-
-# Adam's constants, as torch.optim.Adam has them.
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 
 
 def train_many(
@@ -121,16 +118,12 @@ def _equally_long(batches: Sequence[Sequence[Tensor]], step: int) -> dict[int, l
 
 
 class _Models:
-    """Stacked copies of a module, each with its own optimizer state; `step` moves some of them.
-
-    What the optimizer remembers of a stacked tensor: nothing, the momentum, or Adam's two moments.
-    """
+    """Stacked copies of a module, each with its own optimizer state; `step` moves some of them."""
 
     def __init__(self, module: nn.Module, recipe: Recipe, copies: int) -> None:
         self._recipe, self._copies = recipe, copies
         self._stacked = {name: _stacked(tensor, copies) for name, tensor in module.named_parameters() if tensor.requires_grad}
-        count = 2 if recipe.optimizer == "adam" else 1 if recipe.momentum else 0
-        self._moments = {name: [torch.zeros_like(tensor) for _ in range(count)] for name, tensor in self._stacked.items()}
+        self._moments = {name: moments(tensor, recipe) for name, tensor in self._stacked.items()}
         self._diverged = torch.zeros(copies, dtype=torch.bool)
 
     def step(self, members: list[int], number: int, gradient: _Gradient, features: Tensor, targets: Tensor) -> None:
@@ -141,29 +134,12 @@ class _Models:
         gradients, losses = gradient(chosen, features, targets)
         self._diverged[at] |= ~torch.isfinite(losses)
         for name, slope in gradients.items():
-            weights = chosen[name]
-            if self._recipe.weight_decay:
-                slope = slope.add(weights, alpha=self._recipe.weight_decay)
-            moments = [moment[at] for moment in self._moments[name]]
-            self._move(weights, slope, moments, number)
+            weights, remembered = chosen[name], [moment[at] for moment in self._moments[name]]
+            move(weights, slope, remembered, number, self._recipe)
             if not adjoining:  # then they are copies
                 self._stacked[name][at] = weights
-                for kept, moment in zip(self._moments[name], moments, strict=True):
+                for kept, moment in zip(self._moments[name], remembered, strict=True):
                     kept[at] = moment
-
-    def _move(self, weights: Tensor, slope: Tensor, moments: Sequence[Tensor], number: int) -> None:
-        """Weights and moments in place, as torch.optim's SGD and Adam."""
-        rate = self._recipe.learning_rate
-        if self._recipe.optimizer == "adam":
-            first, second = moments
-            first.mul_(_BETA1).add_(slope, alpha=1 - _BETA1)
-            second.mul_(_BETA2).addcmul_(slope, slope, value=1 - _BETA2)
-            spread = second.sqrt().div_(math.sqrt(1 - _BETA2**number)).add_(_EPSILON)
-            weights.addcdiv_(first, spread, value=-rate / (1 - _BETA1**number))
-            return
-        for moment in moments:
-            slope = moment.mul_(self._recipe.momentum).add_(slope)
-        weights.add_(slope, alpha=-rate)
 
     def updates(self, base: Parameters) -> list[dict[str, NDArray[np.float32]] | None]:
         """Trained minus base of every model, None where a loss or a weight was not finite."""

@@ -13,8 +13,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from learning.calls import calling, forward, loss_of, new_module, seeded
 from learning.data import Data
-from learning.errors import ParameterError, TrainingError
+from learning.errors import TrainingError
 from learning.evaluator import Evaluation, Evaluator
+from learning.optimizer import Optimizer
 from learning.parameters import load_into, to_parameters
 from learning.recipe import Recipe
 from learning.task import Task
@@ -48,12 +49,12 @@ def train(
     with seeded(seed), torch.enable_grad():
         module = new_module(task).train()
         load_into(module, base)
-        optimizer = _optimizer(module, recipe)
+        optimizer = Optimizer(module, recipe)
         steps = recipe.epochs * len(_batches(module, torch.arange(len(data)), recipe.batch_size))
         step = 0
         for _ in range(recipe.epochs):
             for batch in _batches(module, torch.randperm(len(data)), recipe.batch_size):
-                optimizer.zero_grad()
+                optimizer.forget()
                 outputs = forward(task, module, data.features[batch])
                 loss = loss_of(task, outputs, data.targets[batch])
                 step += 1
@@ -96,18 +97,6 @@ def try_out(task: Task, parameters: Parameters, data: Data, recipe: Recipe) -> N
 
 
 _DIVERGED = "look for extreme values in the data, or ask the operator for a lower learning rate in the recipe"
-
-
-def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    if not trainable:
-        raise ParameterError(
-            "every parameter of the model has requires_grad=False, so there is nothing to train: "
-            "leave it on where the model should learn"
-        )
-    if recipe.optimizer == "adam":
-        return torch.optim.Adam(trainable, recipe.learning_rate, weight_decay=recipe.weight_decay)
-    return torch.optim.SGD(trainable, recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
 
 
 def evaluate(task: Task, parameters: Parameters, data: Data) -> Evaluation:

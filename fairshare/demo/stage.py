@@ -6,7 +6,7 @@ Every step does what the command of the same name does; only the long-running on
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,13 +35,14 @@ from protocol.typed_data import Domain, Invitation
 _CHAIN_ID = 31337
 _COIN = 10**18
 _DAY = 24 * 3600
+_PATIENCE = 300
+"""Seconds for a process to start, on a slow machine that is busy."""
 # Keys that live for minutes need no second of key stretching each; a real wallet takes the strong default.
 _SCRYPT = 2**12
 
 _TERMS: Mapping[str, str | int | list[str]] = {
     "momentum": "0.9",
     "epochs": 4,
-    "minimum_commits": len(CAST),
     "commit_seconds": 120,
     "reveal_seconds": 60,
     "window_seconds": 2,
@@ -61,7 +62,9 @@ class Stage:
     owners: Mapping[str, Wallet]
 
 
-def set_up(directory: Path, passphrase: str, processes: Processes, say: Callable[[str], None]) -> Stage:
+def set_up(
+    directory: Path, passphrase: str, processes: Processes, say: Callable[[str], None], cast: Sequence[Player] = CAST
+) -> Stage:
     """Build everything in `directory` and start it. Raises `DemoError` if a process ends."""
     say("starting a chain")
     chain_home = directory / "chain"
@@ -70,7 +73,9 @@ def set_up(directory: Path, passphrase: str, processes: Processes, say: Callable
     say("founding the federation: task digits (scikit-learn's real handwritten digits)")
     home = AggregatorHome(directory / "federation")
     keys = {name: Wallet.create(home.key(name), passphrase, scrypt_n=_SCRYPT) for name in KEYS}
-    home.federation_file.write_text(with_values(federation_text("digits demo", "Digits"), _TERMS))
+    home.federation_file.write_text(
+        with_values(federation_text("digits demo", "Digits"), {**_TERMS, "minimum_commits": len(cast)})
+    )
     founding = found(home, Wishes(task="digits", rpc_url=rpc_url, chain_id=_CHAIN_ID), passphrase)
 
     say("deploying four contracts")
@@ -88,7 +93,7 @@ def set_up(directory: Path, passphrase: str, processes: Processes, say: Callable
 
     players: dict[str, Player] = {}
     owners: dict[str, Wallet] = {}
-    for player in CAST:
+    for player in cast:
         say(f"{player.name} joins and starts to train ({player.role})")
         path = directory / player.name
         node_home = home_at(path)
@@ -121,7 +126,7 @@ def _start_chain(chain_home: Path, processes: Processes) -> str:
         lines = (processes.logs / "chain.log").read_text().splitlines()
         return next((str(json.loads(line)["rpc_url"]) for line in lines if line.startswith("{")), None)
 
-    return processes.wait_for("the start of the chain", announced, 60)
+    return processes.wait_for("the start of the chain", announced, _PATIENCE)
 
 
 def _start_service(home: AggregatorHome, processes: Processes) -> str:
@@ -138,7 +143,7 @@ def _start_service(home: AggregatorHome, processes: Processes) -> str:
             return None
         return url
 
-    return processes.wait_for("the start of the aggregator", answering, 60)
+    return processes.wait_for("the start of the aggregator", answering, _PATIENCE)
 
 
 def _invite(domain: Domain, owner: str, account: LocalAccount) -> InvitationFile:

@@ -11,7 +11,6 @@ until the page ends. Words in CAPITALS that end in _ADDRESS are taken from what 
 address in a row that begins with the word, such as `operator 0x…`. The ports of the page are replaced by free ones.
 """
 
-import json
 import os
 import re
 import signal
@@ -25,13 +24,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aggregator.template import with_values
+from protocol.client import FederationClient
+from protocol.errors import ServiceError
+from tests.support.processes import PATIENCE
 
 _RUNS_ON = re.compile(r"fairshare (ledger chain|aggregator serve|node run|scorer serve)\b")
 _STEP = re.compile(
     r"^<!-- test: (?P<hidden>.*?) -->$|^```(?P<language>\w+)\n(?P<block>.*?)^```$|^    (?P<indented>fairshare [^\n]*)$",
     re.DOTALL | re.MULTILINE,
 )
-_PATIENCE = 150.0
 
 
 class Step(NamedTuple):
@@ -144,17 +145,19 @@ class Reader:
         path.write_text(with_values(path.read_text(), values))
 
     def _wait(self, text: str) -> None:
-        _, _, number, _, directory = text.split()  # for round 1 of DIRECTORY
-        command = f"fairshare ledger status --federation {directory} --json"
+        number = int(text.split()[2])  # for round 1 of federation
 
         def final() -> bool:
-            rounds = json.loads(self._ends(command).stdout or "{}").get("rounds", [])
-            return any((row["round"], row["state"]) == (int(number), "final") for row in rounds)
+            try:
+                return client.round(number).state == "final"
+            except ServiceError:  # it has not opened yet
+                return False
 
-        self._until(final, f"round {number} to be final", pause=1)
+        with FederationClient(f"http://127.0.0.1:{self._ports['8700']}") as client:
+            self._until(final, f"round {number} to be final", pause=0.5)
 
     def _until(self, ready: Callable[[], bool], what: str, pause: float = 0.1) -> None:
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + PATIENCE
         while not ready():
             ended = [command for command, process in self._running if process.poll() is not None]
             assert not ended, f"{ended} ended\n{self._logs()}"

@@ -22,6 +22,7 @@ from ledger.places import LOCAL_CHAIN_ID as ASSUMED_CHAIN_ID
 from ledger.places import LOCAL_RPC_URL
 from protocol.invitation import read_invitation
 from tests.support.chain import COIN, PASSPHRASE, LocalChain, LocalFederation, account
+from tests.support.processes import PATIENCE
 
 SOMEBODY = account("somebody new").address
 
@@ -112,7 +113,7 @@ def test_chain_serves_until_interrupted_and_keeps_everything(tmp_path: Path) -> 
                 assert (got["address"], got["amount"]) == (SOMEBODY, str(10 * COIN))
             finally:
                 process.send_signal(signal.SIGINT)
-                rest, errors = process.communicate(timeout=20)
+                rest, errors = process.communicate(timeout=PATIENCE)
             assert (process.returncode, rest, errors) == (0, "", "")
     with LocalChain(tmp_path / "home") as chain:
         assert chain.web3.eth.get_balance(SOMEBODY) == 20 * COIN

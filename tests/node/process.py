@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from tests.support.chain import PASSPHRASE
+from tests.support.processes import PATIENCE
 
 COMMAND = [sys.executable, "-c", "from node.cli import app; app(prog_name='fairshare node')"]
 ROOT = Path(__file__).parents[2]
@@ -44,7 +45,7 @@ class RunningNode:
 
     def wait(self) -> int:
         """Read what is left and reap; the exit code, negative for a signal."""
-        rest, _ = self.process.communicate(timeout=60)
+        rest, _ = self.process.communicate(timeout=PATIENCE)
         self.lines.append(rest)
         return self.process.returncode
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.ledger.conformance.chains import Anvil
-from tests.support.processes import ENVIRONMENT, ROOT
+from tests.support.processes import ENVIRONMENT, PATIENCE, ROOT
 
 
 def waiting(chain: Anvil, sender: str) -> list[str]:
@@ -46,7 +46,7 @@ def killed_and_given_again(
             time.sleep(0.02)
     chain.ask("anvil_mine")
     chain.ask("evm_setAutomine", True)
-    out, err = second.communicate(timeout=60)
+    out, err = second.communicate(timeout=PATIENCE)
     assert second.returncode == 0 or any(answer in err for answer in answers), err
     assert chain.web3.eth.get_transaction_count(sender) == nonce + 1  # type: ignore[arg-type] # it takes a plain string
     assert waiting(chain, sender) == []

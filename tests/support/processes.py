@@ -18,6 +18,9 @@ ENVIRONMENT = {
     "COLUMNS": "300",
 }
 
+PATIENCE = 600.0
+"""Seconds that a test waits for a process: on the busiest machine nothing takes so long, so that only a hang ends a wait."""
+
 
 @contextmanager
 def process(*command: str, module: str = "fairshare") -> Iterator["subprocess.Popen[str]"]:
@@ -39,7 +42,7 @@ def process(*command: str, module: str = "fairshare") -> Iterator["subprocess.Po
 
 def until(happened: Callable[[], bool], *alive: "subprocess.Popen[str]") -> None:
     """Wait for what other processes do; fails if one of them ends before."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while not happened():
         for one in alive:
             assert one.poll() is None, one.communicate()

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from protocol.client import FederationClient
+from tests.support.processes import PATIENCE
 
 _SCORE_TOTAL = 10_000_000
 
@@ -144,7 +145,7 @@ def test_ctrl_c_ends_every_process_and_removes_every_file(demo: Demo) -> None:
     children = psutil.Process(demo.process.pid).children(recursive=True)
     assert len(children) >= 10  # chain, aggregator, eight participants
     demo.process.send_signal(signal.SIGINT)
-    assert demo.process.wait(timeout=60) == 130
-    _, alive = psutil.wait_procs(children, timeout=20)
+    assert demo.process.wait(timeout=PATIENCE) == 130
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE)
     assert alive == []
     assert not demo.federation.parent.exists()

@@ -21,6 +21,7 @@ from protocol.invitation import invitation_file
 from protocol.typed_data import Domain, Invitation
 from tests.support.chain import PASSPHRASE, account
 from tests.support.nodes import finished_home
+from tests.support.processes import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 STOPPED = "error: stopped"
@@ -51,7 +52,7 @@ def running(*arguments: object, python: tuple[str, ...] = (), **more: str) -> It
 def interrupted(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Send SIGINT; exit code, stdout and stderr."""
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert "Traceback" not in err + out, err
     return process.returncode, out, err
 
@@ -102,10 +103,10 @@ def test_while_it_waits_for_a_chain_that_does_not_answer(command: str, tmp_path:
     before = {path: path.read_bytes() for path in home.path.rglob("*") if path.is_file()}
     with running("node", command, home.path, FAIRSHARE_PASSPHRASE=PASSPHRASE) as process:
         listener = _SILENT[-1]
-        listener.settimeout(60)
+        listener.settimeout(PATIENCE)
         accepted, _ = listener.accept()  # now it waits for an answer
         with accepted:
-            accepted.settimeout(60)
+            accepted.settimeout(PATIENCE)
             assert accepted.recv(1)
             code, out, err = interrupted(process)
     assert (code, STOPPED in err) == (130, True)
@@ -136,7 +137,7 @@ def test_on_a_terminal_it_says_what_it_waits_for_and_leaves_the_cursor_as_it_was
         while b"asking the chain" not in seen:
             seen += os.read(leader, 1024)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 130
+        assert process.wait(timeout=PATIENCE) == 130
         while STOPPED.encode() not in seen:
             seen += os.read(leader, 4096)
         assert b"Traceback" not in seen
@@ -163,7 +164,7 @@ def test_at_the_prompt_for_a_passphrase(tmp_path: Path) -> None:
         while b"Passphrase of" not in seen:
             seen += os.read(leader, 1024)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 130
+        assert process.wait(timeout=PATIENCE) == 130
         seen += os.read(leader, 4096)
         assert b"Traceback" not in seen
         assert STOPPED.encode() in seen

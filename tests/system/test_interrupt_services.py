@@ -14,6 +14,7 @@ from ledger.wallet import Wallet
 from tests.aggregator.service.support import Stage, founded, stage
 from tests.support.chain import PASSPHRASE, account
 from tests.support.nodes import finished_home
+from tests.support.processes import PATIENCE
 from tests.system.test_interrupt import interrupted, running, silent_url
 
 __all__ = ["founded", "stage"]
@@ -55,7 +56,7 @@ def test_a_service_that_serves_and_the_next_start_goes_on(service: str, starts: 
             children = psutil.Process(process.pid).children(recursive=True)
             code, _, err = interrupted(process)
         assert code == 0, err
-        _, alive = psutil.wait_procs(children, timeout=20)
+        _, alive = psutil.wait_procs(children, timeout=PATIENCE)
         assert alive == []
     assert not AggregatorHome(stage.home.path).service_file.exists()
 
@@ -77,6 +78,6 @@ def test_a_demo_that_is_being_set_up_leaves_no_process_and_no_file(tmp_path: Pat
             time.sleep(0.05)
         code, _, err = interrupted(process)
     assert (code, "error: stopped" in err) == (130, True)
-    _, alive = psutil.wait_procs(children, timeout=20)
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE)
     assert alive == []
     assert list(tmp_path.iterdir()) == []

@@ -5,12 +5,14 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+from fairshare.demo.cast import CAST
 from fairshare.demo.processes import Processes, all_ended
 from fairshare.demo.stage import Stage, set_up
 from ledger.errors import ChainUnavailable
 from ledger.records import RoundState
 from ledger.sender import MemoryJournal, Sender
 from node.earnings import earnings
+from tests.support.processes import PATIENCE
 
 _ROUNDS = 3
 
@@ -33,28 +35,28 @@ def test_killed_processes_lose_nothing_and_nobody_is_paid_twice(tmp_path: Path) 
     (tmp_path / "logs").mkdir()
     processes = Processes(tmp_path / "logs", {"FAIRSHARE_PASSPHRASE": passphrase})
     with all_ended(processes), ExitStack() as resources:
-        stage = set_up(tmp_path, passphrase, processes, print)
+        stage = set_up(tmp_path, passphrase, processes, print, CAST[:3])
         resources.enter_context(stage.client)
 
         # A participant between its commitment and its body, or wherever it is by then.
-        processes.wait_for("an open round", partial(_in_state, stage, 1, RoundState.OPEN, RoundState.CLOSED), 180)
+        processes.wait_for("an open round", partial(_in_state, stage, 1, RoundState.OPEN, RoundState.CLOSED), PATIENCE)
         _kill(processes, "alice")
         processes.start("alice", ["-m", "fairshare", "node", "run", str(tmp_path / "alice")])
 
         # The aggregator in the middle of a round, back at the same address.
-        processes.wait_for("round 1 to close", partial(_in_state, stage, 1, RoundState.CLOSED, RoundState.PROPOSED), 180)
+        processes.wait_for("round 1 to close", partial(_in_state, stage, 1, RoundState.CLOSED, RoundState.PROPOSED), PATIENCE)
         _kill(processes, "aggregator")
         port = stage.client.url.rsplit(":", 1)[1]
         processes.start("aggregator", ["-m", "fairshare", "aggregator", "serve", str(stage.home.path), "--port", port])
 
         # The chain itself, between rounds.
-        processes.wait_for("the end of round 1", partial(_in_state, stage, 1, RoundState.FINAL), 180)
+        processes.wait_for("the end of round 1", partial(_in_state, stage, 1, RoundState.FINAL), PATIENCE)
         _kill(processes, "chain")
         rpc_port = stage.rpc_url.rsplit(":", 1)[1]
         processes.start("chain", ["-m", "fairshare", "ledger", "chain", "--home", str(tmp_path / "chain"), "--port", rpc_port])
 
         for number in range(2, _ROUNDS + 1):
-            processes.wait_for(f"the end of round {number}", partial(_in_state, stage, number, RoundState.FINAL), 180)
+            processes.wait_for(f"the end of round {number}", partial(_in_state, stage, number, RoundState.FINAL), PATIENCE)
         _claim_everything(stage, passphrase)
         _claim_everything(stage, passphrase)
 

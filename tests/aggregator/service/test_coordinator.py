@@ -3,8 +3,6 @@
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -18,6 +16,7 @@ from ledger.records import RoundState
 from protocol.evidence import Kind
 from tests.aggregator.service.support import Service, Stage, make_update, problem, serve
 from tests.support.lies import rehashed
+from tests.support.processes import until
 
 
 def found(service: Service, number: int) -> RoundRecord:
@@ -111,7 +110,7 @@ def test_a_dead_evaluation_is_started_again_and_a_refused_round_is_never_propose
     worker = served.coordinator._steps.worker
 
     def kill() -> None:
-        _until(lambda: worker._process is not None and worker._process.pid is not None)
+        until(lambda: worker._process is not None and worker._process.pid is not None)
         assert worker._process is not None
         assert worker._process.pid is not None
         os.kill(worker._process.pid, signal.SIGKILL)
@@ -243,7 +242,7 @@ def test_while_the_chain_is_down_the_service_answers_what_it_can_and_goes_on_aft
         served.turn()
     leading = threading.Thread(target=served.coordinator.run)
     leading.start()
-    _until(lambda: served.coordinator.trouble is not None)
+    until(lambda: served.coordinator.trouble is not None)
     assert chain.url in served.client.health().status
     assert served.client.health().block > 0
     answer = served.client._http.get("/v1/rounds/1")
@@ -252,14 +251,7 @@ def test_while_the_chain_is_down_the_service_answers_what_it_can_and_goes_on_aft
     assert served.client.model(view.base_model)
     port = int(chain.url.rpartition(":")[2])
     with ChainServer(chain.database, port=port, clock=lambda: now):
-        _until(lambda: served.phase(1) is Phase.REVEALING)
-        _until(lambda: served.client.health().status == "ok")
+        until(lambda: served.phase(1) is Phase.REVEALING)
+        until(lambda: served.client.health().status == "ok")
         served.coordinator.stop()
         leading.join()
-
-
-def _until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)  # leaves the processor to the threads that are waited for

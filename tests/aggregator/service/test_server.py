@@ -6,8 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from ledger.wallet import Wallet
 from protocol.client import FederationClient
 from tests.aggregator.service.support import Stage, make_update
 from tests.support.chain import PASSPHRASE, account
+from tests.support.processes import PATIENCE, until
 
 _SERVE = [sys.executable, "-c", "from aggregator.cli import app; app()", "serve"]
 
@@ -59,16 +59,9 @@ def running(stage: Stage) -> Iterator[Running]:
         process.communicate()
 
 
-def until(happened: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def refused(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Exit code and stderr of a process that does not start."""
-    output, complaint = process.communicate(timeout=60)
+    output, complaint = process.communicate(timeout=PATIENCE)
     assert output == ""
     assert "Traceback" not in complaint
     return process.returncode, complaint
@@ -92,7 +85,7 @@ def test_a_round_survives_the_kill_of_the_service_in_every_waiting_phase(stage: 
         at_work = psutil.Process(service.process.pid)
         until(lambda: any("spawn_main" in " ".join(child.cmdline()) for child in at_work.children()))
         left = at_work.children()
-    _, alive = psutil.wait_procs(left, timeout=60)
+    _, alive = psutil.wait_procs(left, timeout=PATIENCE)
     assert alive == []
     with running(stage) as service:
         until(lambda: service.client.round(1).state == "proposed")
@@ -118,7 +111,7 @@ def test_it_says_where_it_serves_and_ends_politely(stage: Stage) -> None:
         assert json.loads(stage.home.service_file.read_text()) == told
         taken = service.client.url.rpartition(":")[2]
         service.process.send_signal(signal.SIGTERM)
-        _, log = service.process.communicate(timeout=30)
+        _, log = service.process.communicate(timeout=PATIENCE)
         assert service.process.returncode == 0
         assert not stage.home.service_file.exists()
         assert PASSPHRASE not in log

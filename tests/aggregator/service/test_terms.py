@@ -22,8 +22,9 @@ from protocol.evidence import Input, Kind
 from protocol.shares import pack_scores
 from protocol.terms import TermsFile
 from tests.aggregator.service.support import Service, Stage, make_update, problem
-from tests.aggregator.service.test_server import running, until
+from tests.aggregator.service.test_server import running
 from tests.support.chain import CONFIG, PASSPHRASE, account
+from tests.support.processes import until
 
 EVIDENCE = b"\x03" * 32
 Z = ('\nz = "0"', '\nz = "0.001"')
@@ -67,7 +68,7 @@ def test_a_service_that_is_killed_in_between_goes_on_under_the_new_terms_and_old
         until(lambda: service.client.round(number).state == "closed")
         for one in sent:
             service.client.reveal(number, one.update.node, one.salt, one.body)
-        until(lambda: service.client.round(number).state == "proposed", seconds=180)
+        until(lambda: service.client.round(number).state == "proposed")
         stage.chain.advance(stage.federation.config.rounds.window_seconds)
         until(lambda: service.client.round(number).state == "final")
 

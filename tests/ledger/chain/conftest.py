@@ -15,6 +15,7 @@ from web3.types import TxReceipt
 from ledger.chain.engine import LOCAL_CHAIN_ID
 from ledger.chain.server import ChainServer
 from tests.ledger.chain.contracts import init_code
+from tests.support.processes import PATIENCE
 
 MIDSUMMER = 1_750_000_000
 RICH = 10**24
@@ -100,7 +101,7 @@ serve_chain(Path({str(database)!r}), 0, announce=lambda url: print(url, flush=Tr
     def end(self, number: int) -> tuple[int, str]:
         """Send a signal and return the exit code and what else was printed."""
         self.process.send_signal(number)
-        printed, _ = self.process.communicate(timeout=30)
+        printed, _ = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, printed
 
 

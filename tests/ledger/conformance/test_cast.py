@@ -10,6 +10,7 @@ import pytest
 from protocol.config import parse_config
 from tests.ledger.conformance.chains import Anvil, Served, foundry
 from tests.support.chain import COIN, CONFIG, TestFederation, account, founding
+from tests.support.processes import PATIENCE
 
 KEY = "0x" + bytes(account("stranger").key).hex()
 
@@ -23,7 +24,7 @@ def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def cast(chain: Served | Anvil, *arguments: str, code: int = 0) -> str:
     command: list[str | Path] = [foundry("cast"), *arguments, "--rpc-url", chain.url]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == code, done.stderr
     return done.stdout.strip() if code == 0 else done.stderr
 
