@@ -27,6 +27,7 @@ from aggregator.template import with_values
 from protocol.client import FederationClient
 from protocol.errors import ServiceError
 from tests.support.processes import PATIENCE
+from tests.support.warm import fairshare
 
 _RUNS_ON = re.compile(r"fairshare (ledger chain|aggregator serve|node run|scorer serve)\b")
 _STEP = re.compile(
@@ -108,9 +109,12 @@ class Reader:
 
     def _ends(self, command: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end. Who has no terminal to accept terms at does so by the option that is named."""
-        end = subprocess.run(
-            command, shell=True, cwd=self.directory, env=self._environment, capture_output=True, text=True, check=False
-        )
+        if command.startswith("fairshare "):
+            end = fairshare(command, self.directory, self._environment)
+        else:
+            end = subprocess.run(
+                command, shell=True, cwd=self.directory, env=self._environment, capture_output=True, text=True, check=False
+            )
         named = re.search(r"again with (--accept-terms [0-9a-f]+)", end.stderr)
         return end if named is None or "--accept-terms" in command else self._ends(f"{command} {named[1]}")
 

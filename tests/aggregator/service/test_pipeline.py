@@ -17,8 +17,9 @@ from protocol.shares import pack_scores
 from protocol.trees import NODE_TREE_DEPTH, tree_proof
 from protocol.typed_data import Receipt
 from tests.aggregator.service.support import Service, Stage, found_in, make_update, serve, staged
-from tests.aggregator.service.test_server import running, until
+from tests.aggregator.service.test_server import running
 from tests.support.chain import COIN, CONFIG, account
+from tests.support.processes import until
 
 PIPELINED = CONFIG
 for change in (
