@@ -92,7 +92,7 @@ def test_a_bond_is_put_down_once_and_unbonds_once(federation: TestFederation[Anv
 
 def test_a_vote_is_sealed_by_one_process_and_revealed_by_the_next(federation: TestFederation[Anvil], home: ScorerHome) -> None:
     chain, disputes, vote_time = federation.chain, Disputes(federation.client), federation.client.timing().vote
-    nonce = chain.web3.eth.get_transaction_count(SCORER)  # type: ignore[arg-type] # it takes a plain string
+    nonce = chain.web3.eth.get_transaction_count(SCORER)
     serve = ("scorer", "serve", str(home.path), "--port", "0")
     chain.ask("evm_setAutomine", False)
     with process(*serve) as first:
@@ -106,5 +106,5 @@ def test_a_vote_is_sealed_by_one_process_and_revealed_by_the_next(federation: Te
     chain.advance(vote_time)
     with process(*serve) as third:
         until(lambda: disputes.one(0).verdict is DisputeVerdict.UPHELD, third)
-    assert chain.web3.eth.get_transaction_count(SCORER) == nonce + 3  # type: ignore[arg-type] # it takes a plain string
+    assert chain.web3.eth.get_transaction_count(SCORER) == nonce + 3
     assert federation.client.round(1).state is RoundState.VOID
