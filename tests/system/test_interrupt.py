@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -148,6 +148,17 @@ def test_on_a_terminal_it_says_what_it_waits_for_and_leaves_the_cursor_as_it_was
         os.close(leader)
 
 
+def pressed_until_it_ends(process: subprocess.Popen[bytes]) -> int:
+    """Ctrl-C as a person presses it: once more if nothing happens. What comes in the instant between the interpreter's last look
+    for signals and its wait for input is noticed only after the wait.
+    """
+    for _ in range(int(PATIENCE) // 10):
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=10)
+    raise AssertionError("it goes on whatever is pressed")
+
+
 def test_at_the_prompt_for_a_passphrase(tmp_path: Path) -> None:
     leader, follower = pty.openpty()
     process = subprocess.Popen(
@@ -163,8 +174,7 @@ def test_at_the_prompt_for_a_passphrase(tmp_path: Path) -> None:
         seen = b""
         while b"Passphrase of" not in seen:
             seen += os.read(leader, 1024)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=PATIENCE) == 130
+        assert pressed_until_it_ends(process) == 130
         seen += os.read(leader, 4096)
         assert b"Traceback" not in seen
         assert STOPPED.encode() in seen
