@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from aggregator.blobs import BlobStore
 from aggregator.errors import BlobCorrupt
-from protocol.evidence import Evidence, evidence_from_json, evidence_to_json, header_from_json
+from protocol.evidence import Evidence
+from protocol.evidence_json import evidence_from_json, evidence_to_json, header_from_json
 
 _T = TypeVar("_T")
 

@@ -30,7 +30,8 @@ from protocol.api import (
     UploadView,
 )
 from protocol.errors import ServiceRefused, ServiceUnreachable, ServiceUnreadable
-from protocol.evidence import Evidence, Kind, evidence_from_json
+from protocol.evidence import Evidence, Kind
+from protocol.evidence_json import evidence_from_json
 from protocol.openings import Opening, opening_from_json
 from protocol.requests import BODY_HASH_HEADER, NO_BODY, RequestSigner
 from protocol.typed_data import Update

@@ -2,10 +2,9 @@
 
 Leaves are *exact* (replay to the bit), *toleranced* (come from float arithmetic that differs between machines; a verifier
 accepts its own value within the config's tolerance) or *derived* (computed by integer rules from published leaves).
-Nothing that is hashed is JSON or float. The bundle's JSON form is transport only.
+Nothing that is hashed is JSON or float; for the bundle's JSON form, which is transport only, see `protocol.evidence_json`.
 """
 
-import reprlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 
 from eth_utils.crypto import keccak
 
-from protocol.abi import encode_fields, from_json, to_json
+from protocol.abi import encode_fields
 from protocol.errors import EvidenceError
 from protocol.trees import (
     LIST_TREE_DEPTH,
@@ -219,10 +218,10 @@ class Header:
 
     def root(self) -> bytes:
         """The evidence root: keccak256 of the abi.encode of all fields, version first."""
-        return keccak(encode_fields(_HEADER_FIELDS, header_fields(self)))
+        return keccak(encode_fields(HEADER_FIELDS, header_fields(self)))
 
 
-_HEADER_FIELDS = (
+HEADER_FIELDS = (
     ("uint32", "version"),
     ("bytes32", "federation"),
     ("uint64", "round"),
@@ -241,7 +240,7 @@ _HEADER_FIELDS = (
 
 def header_fields(header: Header) -> tuple[Any, ...]:
     """The header's values in the order that is hashed, which is also how the chain takes it."""
-    return tuple(getattr(header, name) for _, name in _HEADER_FIELDS)
+    return tuple(getattr(header, name) for _, name in HEADER_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -311,75 +310,3 @@ def subtree_roots(federation: bytes, leaves: Iterable[Leaf]) -> tuple[tuple[byte
         sum_root.hash if kind is Kind.CONTRIBUTION else tree_root(hashes[kind], LEAF_KINDS[kind].depth) for kind in Kind
     )
     return roots, sum_root.sum
-
-
-def evidence_to_json(evidence: Evidence) -> dict[str, Any]:
-    """The bundle as JSON-ready values: integers as decimal strings, bytes as 0x-hex."""
-    header = evidence.header
-    leaves = [
-        {"kind": leaf.kind.name.lower(), "position": leaf.position, "values": to_json(leaf.values)} for leaf in evidence.leaves
-    ]
-    return {
-        "schema_version": EVIDENCE_VERSION,
-        "root": to_json(header.root()),
-        "header": {name: to_json(getattr(header, name)) for _, name in _HEADER_FIELDS},
-        "leaves": leaves,
-    }
-
-
-def evidence_from_json(document: Any) -> Evidence:
-    """Read a bundle, whole or filtered by access, and check that the header hashes to the root it names.
-
-    Raises `EvidenceError` if the form is not that of the table, naming the leaf. Leaves are checked against the roots by
-    `check_roots` only.
-    """
-    header = header_from_json(document)
-    if header.version != EVIDENCE_VERSION:
-        raise EvidenceError(f"header, version: published {header.version}, only {EVIDENCE_VERSION} is known here")
-    entries = document.get("leaves")
-    if not isinstance(entries, list):
-        raise EvidenceError("the bundle has no list of leaves: ask another mirror")
-    leaves = tuple(_leaf_from_json(entry) for entry in entries)
-    if len({(leaf.kind, leaf.position) for leaf in leaves}) != len(leaves):
-        raise EvidenceError("two leaves of one kind claim the same position")
-    return Evidence(header, leaves)
-
-
-def header_from_json(document: Any) -> Header:
-    """A bundle's header, which hashes to the root that the bundle names; of whatever version it says that it is.
-
-    Raises `EvidenceError` if this is no bundle.
-    """
-    try:
-        if document["schema_version"] != EVIDENCE_VERSION:
-            raise EvidenceError(f"its version is {document['schema_version']!r}")
-        header = Header(**{name: from_json(name, kind, document["header"][name]) for kind, name in _HEADER_FIELDS})
-        named = from_json("root", "bytes32", document["root"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise EvidenceError(
-            f"this is not an evidence bundle of version {EVIDENCE_VERSION} ({error!r}): "
-            "ask another mirror, and check that versions agree"
-        ) from error
-    if header.root() != named:
-        raise EvidenceError(f"the header hashes to {header.root().hex()}, the bundle names {named.hex()}: ask another mirror")
-    return header
-
-
-def _leaf_from_json(entry: Any) -> Leaf:
-    try:
-        kind, position = Kind[entry["kind"].upper()], entry["position"]
-        spec = LEAF_KINDS[kind]
-        if type(position) is not int or not 0 <= position < 1 << spec.depth:
-            raise EvidenceError(f"the {kind.name} tree has no position {position!r}")
-        pairs = zip(spec.fields, entry["values"], strict=True)
-        return Leaf(kind, position, tuple(from_json(name, abi_type, value) for (abi_type, name), value in pairs))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise EvidenceError(f"{_called(entry)}: published what is no such leaf ({error!r})") from error
-
-
-def _called(entry: Any) -> str:
-    """What a leaf is called that cannot be read."""
-    if not isinstance(entry, dict):
-        return "a leaf"
-    kind, position = (reprlib.repr(entry.get(name)).strip("'") for name in ("kind", "position"))
-    return f"{kind.upper()} leaf {position}"

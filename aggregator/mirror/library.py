@@ -9,7 +9,8 @@ from aggregator.blobs import BlobStore
 from aggregator.mirror.claim import Claim
 from aggregator.mirror.doubles import Double
 from protocol.api import ExpulsionView
-from protocol.evidence import Access, Evidence, evidence_from_json
+from protocol.evidence import Access, Evidence
+from protocol.evidence_json import evidence_from_json
 
 _REMEMBERED = 8
 

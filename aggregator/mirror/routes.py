@@ -31,7 +31,8 @@ from aggregator.web.problems import problem_responses
 from aggregator.web.shared import NodeIndex, RoundNumber, example, json_example
 from protocol.api import AttestationsView, CommitRequest, DoubleUpdateView, ExpulsionView, ScorerSignature
 from protocol.errors import EvidenceError, SignatureError
-from protocol.evidence import EVIDENCE_VERSION, LEAF_KINDS, Access, Kind, evidence_to_json
+from protocol.evidence import EVIDENCE_VERSION, LEAF_KINDS, Access, Kind
+from protocol.evidence_json import evidence_to_json
 from protocol.openings import open_leaf, opening_to_json
 
 _NAME = "^0x[0-9a-fA-F]{64}$"

@@ -33,7 +33,8 @@ from ledger.records import RoundState
 from ledger.wallet import Wallet
 from protocol.api import RoundView
 from protocol.config import parse_config
-from protocol.evidence import Evidence, Kind, evidence_from_json
+from protocol.evidence import Evidence, Kind
+from protocol.evidence_json import evidence_from_json
 from protocol.founding import FoundingFile
 from protocol.parameters import Parameters, encode_parameters
 from protocol.shares import pack_scores

@@ -15,7 +15,7 @@ from eth_account import Account
 from protocol.api import NodeView, ReceiptView, Resource, RewardsView, RoundView, ScoresView, UploadView
 from protocol.client import SALT_HEADER, FederationClient
 from protocol.errors import EvidenceError, ServiceRefused, ServiceUnreachable, ServiceUnreadable
-from protocol.evidence import evidence_to_json
+from protocol.evidence_json import evidence_to_json
 from protocol.json_types import HexBytes
 from protocol.requests import BODY_HASH_HEADER
 from protocol.typed_data import Domain, Update

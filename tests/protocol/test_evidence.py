@@ -7,21 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import EvidenceError, FormatError
-from protocol.evidence import (
-    LEAF_KINDS,
-    Access,
-    Evidence,
-    Header,
-    Input,
-    Kind,
-    Leaf,
-    LeafClass,
-    evidence_from_json,
-    evidence_to_json,
-    header_from_json,
-    subtree_roots,
-    update_leaf,
-)
+from protocol.evidence import LEAF_KINDS, Access, Evidence, Header, Input, Kind, Leaf, LeafClass, subtree_roots, update_leaf
+from protocol.evidence_json import evidence_from_json, evidence_to_json, header_from_json
 from protocol.trees import NODE_TREE_DEPTH, root_from_proof, tree_proof
 from protocol.typed_data import Update
 from tests.protocol import story

@@ -8,7 +8,8 @@ import pytest
 from aggregator.evaluation.evidence import build_evidence, published_measurements
 from aggregator.evaluation.round import RoundInputs, RoundOutcome, evaluate_round
 from protocol.errors import EvidenceError
-from protocol.evidence import LEAF_KINDS, Access, Evidence, Input, Kind, Leaf, evidence_from_json, evidence_to_json
+from protocol.evidence import LEAF_KINDS, Access, Evidence, Input, Kind, Leaf
+from protocol.evidence_json import evidence_from_json, evidence_to_json
 from protocol.parameters import model_hash
 from protocol.trees import SumNode, root_from_proof, sum_root_from_proof, sum_tree_proof, tree_proof
 from protocol.update import body_hash

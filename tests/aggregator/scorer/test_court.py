@@ -23,7 +23,8 @@ from aggregator.template import with_values
 from ledger.disputes import Disputes, DisputeVerdict, Vote
 from ledger.records import RoundState
 from protocol.config import parse_config
-from protocol.evidence import Evidence, Kind, evidence_from_json
+from protocol.evidence import Evidence, Kind
+from protocol.evidence_json import evidence_from_json
 from protocol.shares import SCORE_TOTAL, largest_remainder, pack_scores
 from tests.aggregator.service.support import Stage, founded, serve
 from tests.support.chain import CONFIG, LocalChain, LocalFederation, account

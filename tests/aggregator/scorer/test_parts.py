@@ -26,7 +26,8 @@ from aggregator.scorer.records import Records
 from aggregator.scorer.sources import Directory, GatheredBlobs
 from aggregator.scorer.verify import read_published
 from protocol.errors import EvidenceError, FormatError, ServiceUnreachable
-from protocol.evidence import Evidence, Header, Kind, evidence_to_json
+from protocol.evidence import Evidence, Header, Kind
+from protocol.evidence_json import evidence_to_json
 from protocol.update import body_hash
 from tests.aggregator.scorer.test_replay import follow
 from tests.support.chain import LocalFederation, account

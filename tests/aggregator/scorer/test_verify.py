@@ -26,7 +26,8 @@ from aggregator.template import with_values
 from ledger.client import LedgerClient
 from ledger.records import ChainRound, Terms
 from protocol.config import parse_config
-from protocol.evidence import LEAF_KINDS, Evidence, Input, Kind, Leaf, evidence_to_json
+from protocol.evidence import LEAF_KINDS, Evidence, Input, Kind, Leaf
+from protocol.evidence_json import evidence_to_json
 from tests.aggregator.service.support import Stage, founded, serve
 from tests.support.chain import CONFIG, PASSPHRASE, LocalChain, LocalFederation, account
 from tests.support.lies import replaced
