@@ -27,11 +27,12 @@ a model of a few dozen parameters those may be as white as noise: nothing can be
 def noise(geometry: Geometry, seed: bytes) -> Values:
     """How surely pairs of real nodes differ by noise: 0 … 1, shape (n, n); 1 also where there is no difference."""
     rows = _drawn(geometry, seed)
+    plain = _distances(rows)
     logs, white = np.zeros((2, len(rows), len(rows))), np.zeros(2)
     for fold in (0, 1):
         usual = np.square(rows[geometry.fold(fold)]).mean(axis=0)
         weights = 1 / (usual / max(usual.mean(), 1e-300) + _FLOOR)
-        logs[fold] = np.log(_distances(rows * np.sqrt(weights)) + 1e-300) - np.log(_distances(rows) + 1e-300)
+        logs[fold] = np.log(_distances(rows * np.sqrt(weights)) + 1e-300) - np.log(plain + 1e-300)
         white[fold] = np.log(weights.mean())
     virtual = np.concatenate([_pairs(logs[1 - fold], geometry.fold(fold)) for fold in (0, 1)])
     centre, gap = virtual.mean(), max(white.mean() - virtual.mean(), 1e-9)
@@ -40,7 +41,7 @@ def noise(geometry: Geometry, seed: bytes) -> Values:
         return np.zeros((geometry.n, geometry.n))
     places = (logs.mean(axis=0)[: geometry.n, : geometry.n] - centre) / gap
     found: Values = np.clip((places - honest) / (_NOISE - honest), 0, 1)
-    found[_distances(rows[: geometry.n]) == 0] = 1
+    found[plain[: geometry.n, : geometry.n] == 0] = 1
     return found
 
 
