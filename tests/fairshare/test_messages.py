@@ -32,6 +32,7 @@ NOT_FOR_A_PERSON = (
     # What is wrong with bytes that somebody else made: whoever reads them says whose they are, and what to do.
     "protocol/abi.py",
     "protocol/evidence.py",
+    "protocol/evidence_json.py",
     "protocol/openings.py",
     "protocol/parameters.py",
     "protocol/requests.py",
