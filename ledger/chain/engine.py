@@ -36,7 +36,7 @@ GAS_LIMIT = 30_000_000
 FAUCET_BALANCE = 10**27
 """Wei in the faucet at genesis: a thousand million coins."""
 
-_HEADERS_REMEMBERED = 16_384
+_HEADERS_REMEMBERED, _CALLS_REMEMBERED = 16_384, 1_024
 
 
 def system_clock() -> int:
@@ -81,6 +81,8 @@ class Engine:
             raise
         # There are no reorganisations here: the header of a number never changes.
         self.header = lru_cache(_HEADERS_REMEMBERED)(self._header)
+        # All who wait for a round ask the same, time and again, and py-evm takes 5 to 20 ms to answer.
+        self._called = lru_cache(_CALLS_REMEMBERED)(self._run)
         self.genesis_hash = bytes(self.header(0).hash)
 
     def __enter__(self) -> Self:
@@ -148,8 +150,11 @@ class Engine:
     # --- execution
 
     def call(self, message: Message, header: BlockHeaderAPI) -> Execution:
-        """Run a message in the block of `header` and forget what it changed; see `ledger.chain.execution.run`."""
-        return run(message, self._free(header))
+        """Run a message in the block of `header` and forget what it changed; see `ledger.chain.execution.run`.
+
+        Nothing but the header decides what comes of it, the clock included: asked again, it is not run again.
+        """
+        return self._called(message, header)
 
     def estimate(self, message: Message, header: BlockHeaderAPI) -> Execution:
         """Find the least gas for a message in the block of `header`; see `ledger.chain.execution.estimate`."""
@@ -237,6 +242,9 @@ class Engine:
 
     def _header(self, number: int) -> BlockHeaderAPI:
         return self._chain.get_canonical_block_header_by_number(BlockNumber(number))
+
+    def _run(self, message: Message, header: BlockHeaderAPI) -> Execution:
+        return run(message, self._free(header))
 
     def _free(self, header: BlockHeaderAPI) -> StateAPI:
         return self.state(header.copy(base_fee_per_gas=0))

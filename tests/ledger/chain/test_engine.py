@@ -15,7 +15,7 @@ from ledger.chain.logs import LogQuery, find
 from ledger.chain.translation import receipt_of
 from ledger.errors import DatabaseInUse, NotAChainDatabase, TransactionRefused, WrongChain
 from tests.ledger.chain.conftest import MIDSUMMER, ManualClock
-from tests.ledger.chain.contracts import CAUTIOUS, REGISTER, SPENDTHRIFT, init_code, word
+from tests.ledger.chain.contracts import CAUTIOUS, REGISTER, SCENE, SPENDTHRIFT, init_code, word
 
 NOBODY = bytes(19) + b"\x01"
 
@@ -172,6 +172,21 @@ def test_a_call_changes_nothing(engine: Engine) -> None:
     engine.call(Message(NOBODY, register, 0, word(5), None), engine.pending())
     assert engine.call(Message(NOBODY, register, 0, b"", None), engine.pending()).output == word(0)
     assert engine.height == 1
+
+
+def test_a_call_that_was_answered_is_run_again_once_clock_or_chain_went_on(engine: Engine, clock: ManualClock) -> None:
+    scene, register = deploy(engine, SCENE), deploy(engine, REGISTER)
+
+    def answers() -> list[bytes]:
+        return [engine.call(Message(NOBODY, to, 0, b"", None), engine.pending()).output for to in (scene, register)]
+
+    first = answers()
+    assert answers() == first
+    clock.now += 100
+    later = answers()
+    assert later[0][32:64] == word(engine.pending().timestamp) != first[0][32:64]
+    engine.send(signed(engine, to=register, data=word(7)))
+    assert answers() == [word(3 + 1) + word(engine.pending().timestamp) + bytes(engine.header(3).hash), word(7)]
 
 
 @pytest.fixture(scope="module")
