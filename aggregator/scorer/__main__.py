@@ -7,6 +7,7 @@ The passphrase of the scorer's key comes from the environment, see ledger.wallet
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from aggregator.blobs import BlobStore
@@ -20,7 +21,7 @@ from ledger.wallet import Wallet, read_passphrase
 from protocol.errors import ProtocolError
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Exit code 0 and the attestation on stdout; 3 if the round does not replay, 1 if that is not known, with a sentence."""
     parser = argparse.ArgumentParser(prog="python -m aggregator.scorer", description=__doc__)
     parser.add_argument("--blobs", type=Path, required=True, help="directory of the content-addressed files")
@@ -31,7 +32,7 @@ def main() -> int:
     parser.add_argument("--round", type=int, required=True)
     parser.add_argument("--evidence", type=bytes.fromhex, required=True, help="evidence root, 64 hexadecimal digits")
     parser.add_argument("--expel", type=int, metavar="NODE", help="sign this node out for the round, which is Final")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     try:
         account = Wallet.open(given.keystore).unlock(read_passphrase(f"the scorer key {given.keystore}"))
         ledger = LedgerClient.open(given.rpc_url, given.chain_id, given.ledger)
@@ -53,4 +54,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -3,37 +3,47 @@
 The service never imports the scorer, so nothing that it got wrong in memory can reach the replay.
 """
 
+import importlib
+import io
 import json
 import os
-import subprocess
-import sys
 import threading
+import traceback
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import NamedTuple
 
 from aggregator.errors import REFUSED_EXIT_CODE, AttestationFailed, AttestationRefused
+from aggregator.forked import start
 from aggregator.mirror.claim import Claim
 from ledger.wallet import Wallet
 from protocol.errors import SignatureError
 from protocol.typed_data import Domain, Expulsion, TypedMessage
 
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+class _Ended(NamedTuple):
+    code: int | None
+    answer: str
+    complaint: str
 
 
 class ScorerProcess:
-    """Starts `python -m aggregator.scorer` for each round, and for each node to be signed out.
+    """Runs what `python -m aggregator.scorer` runs, for each round and for each node to be signed out.
 
-    `stop` may be called from another thread while one runs."""
+    `stop` may be called from another thread while one runs.
+    """
 
     def __init__(self, blobs: Path, wallet: Wallet, rpc_url: str, domain: Domain, passphrase: str) -> None:
         self.address = wallet.address
         self._arguments = ["--blobs", str(blobs), "--keystore", str(wallet.path), "--rpc-url", rpc_url]
         self._arguments += ["--chain-id", str(domain.chain_id), "--ledger", domain.ledger]
         self._domain = domain
-        # The passphrase goes by the environment, which only this user's processes can read, never by an argument. A file that
-        # is named there would count before it, and may be another one by now.
-        inherited = {name: value for name, value in os.environ.items() if name != "FAIRSHARE_PASSPHRASE_FILE"}
-        self._environment = {**inherited, **dict.fromkeys(_THREADS, "1"), "FAIRSHARE_PASSPHRASE": passphrase}
-        self._running: subprocess.Popen[str] | None = None
+        self._passphrase = passphrase
+        self._running: BaseProcess | None = None
         self._lock = threading.Lock()
         self._stopped = False
 
@@ -50,24 +60,13 @@ class ScorerProcess:
         return self._sign(expulsion.round, expulsion, *wanted)
 
     def _sign(self, number: int, message: TypedMessage, *wanted: str) -> bytes:
-        with self._lock:
-            if self._stopped:
-                raise AttestationFailed(number, "the service is stopping")
-            self._running = process = subprocess.Popen(  # noqa: S603 since every argument is our own
-                [sys.executable, "-m", "aggregator.scorer", *self._arguments, "--round", str(number), *wanted],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=self._environment,
-            )
-        answer, complaint = process.communicate()
-        if process.returncode != 0:
-            sentence = (complaint.strip().splitlines() or [f"it ended with code {process.returncode}"])[-1]
-            kind = AttestationRefused if process.returncode == REFUSED_EXIT_CODE else AttestationFailed
+        ended = self._run(number, ["--round", str(number), *wanted])
+        if ended.code != 0:
+            sentence = (ended.complaint.strip().splitlines() or [f"it ended with code {ended.code}"])[-1]
+            kind = AttestationRefused if ended.code == REFUSED_EXIT_CODE else AttestationFailed
             raise kind(number, sentence)
         try:
-            signature = bytes.fromhex(json.loads(answer.splitlines()[-1])["signature"].removeprefix("0x"))
+            signature = bytes.fromhex(json.loads(ended.answer.splitlines()[-1])["signature"].removeprefix("0x"))
             signer = message.signer(self._domain, signature)
         except (LookupError, TypeError, ValueError, SignatureError) as error:
             raise AttestationRefused(number, f"its answer is no signature ({error})") from error
@@ -75,9 +74,39 @@ class ScorerProcess:
             raise AttestationRefused(number, f"it signed something else than {message}")
         return signature
 
+    def _run(self, number: int, wanted: Sequence[str]) -> _Ended:
+        ours, theirs = Pipe(duplex=False)
+        with ours:
+            with self._lock, theirs:
+                if self._stopped:
+                    raise AttestationFailed(number, "the service is stopping")
+                self._running = process = start(_scorer, theirs, [*self._arguments, *wanted], self._passphrase)
+            try:
+                ended: _Ended = ours.recv()
+            except EOFError:
+                process.join()
+                return _Ended(process.exitcode, "", "")
+        process.join()
+        return ended
+
     def stop(self) -> None:
         """End a replay that is running; it raises `AttestationFailed`."""
         with self._lock:
             self._stopped = True
-            if self._running is not None and self._running.poll() is None:
+            if self._running is not None:
                 self._running.kill()
+
+
+def _scorer(pipe: Connection, arguments: Sequence[str], passphrase: str) -> None:
+    """In the fresh process: the scorer's command, to its end."""
+    # A file that is named in the environment would count before the passphrase there, and may be another one by now.
+    os.environ.pop("FAIRSHARE_PASSPHRASE_FILE", None)
+    os.environ["FAIRSHARE_PASSPHRASE"] = passphrase
+    answer, complaint = io.StringIO(), io.StringIO()
+    with redirect_stdout(answer), redirect_stderr(complaint):
+        try:
+            code = importlib.import_module("aggregator.scorer.__main__").main(arguments)
+        except Exception:
+            traceback.print_exc()
+            code = 1
+    pipe.send(_Ended(code, answer.getvalue(), complaint.getvalue()))

@@ -1,21 +1,21 @@
 """The evaluation, in a process of its own: the web server never waits for it, and it dies without taking receipts along.
 
-One process serves round after round, as loading torch takes seconds; of the service, it alone loads it. It reads and writes
-blobs only; the database and the chain stay with its parent. It ends when its parent does, however that ends: then its pipe is
-closed.
+One process serves round after round; one that died is replaced at once. The service itself never loads torch. The process reads
+and writes blobs only; the database and the chain stay with the service. It ends when that does, however that ends: then its
+pipe is closed.
 """
 
-import multiprocessing
-import os
 import signal
-import sys
 import traceback
 from dataclasses import dataclass
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aggregator.errors import EvaluationFailed
+from aggregator.forked import start
 from aggregator.service.records import RoundRecord, UpdateRecord
 from protocol.roster import RosterEntry
 from protocol.typed_data import Domain
@@ -59,9 +59,7 @@ class Worker:
 
     def __init__(self, blobs: Path, memory: int, ray: str = "") -> None:
         self._blobs, self._memory, self._ray = blobs, memory, ray
-        # A fork would copy the web server's threads and locks in any state.
-        self._context = multiprocessing.get_context("spawn")
-        self._process: multiprocessing.process.BaseProcess | None = None
+        self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._stopped = False
 
@@ -91,11 +89,8 @@ class Worker:
     def _started(self) -> Connection:
         if self._pipe is None or self._process is None or not self._process.is_alive():
             self._end()
-            self._pipe, theirs = self._context.Pipe()
-            self._process = self._context.Process(
-                target=_serve, args=(theirs, self._blobs, self._memory, self._ray), name="evaluation"
-            )
-            self._process.start()
+            self._pipe, theirs = Pipe()
+            self._process = start(_serve, theirs, self._blobs, self._memory, self._ray)
             theirs.close()
             if self._stopped:
                 self._process.kill()
@@ -111,8 +106,6 @@ class Worker:
 
 
 def _serve(pipe: Connection, blobs: Path, memory: int, ray: str) -> None:
-    # Our parent's stdout is for its result; whatever a task prints belongs to the log.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # A Ctrl-C at the terminal reaches us too; our parent decides when we end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resources: Resources | None = None

@@ -1,21 +1,39 @@
 """The demo's processes: started in one place, watched, and all ended when the demo ends, however it ends."""
 
 import os
+import runpy
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TypeVar
+
+from aggregator import forked
 
 _T = TypeVar("_T")
 
 _GRACE_SECONDS = 10.0
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+IMPORTED = (
+    "aggregator.evaluation.round",
+    "aggregator.founding",
+    "aggregator.scorer.__main__",
+    "aggregator.service.server",
+    "fairshare.app",
+    "fairshare.demo.tampering",
+    "ledger.chain.server",
+    "node.enrolment",
+    "node.runner",
+    "node.training",
+)
+"""What the processes of a federation import, web3 and torch above all: once for all of them."""
+
+forked.preload([*IMPORTED])
 
 
 class DemoError(Exception):
@@ -28,21 +46,15 @@ class Processes:
 
     logs: Path
     environment: dict[str, str]
-    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _running: dict[str, BaseProcess] = field(default_factory=dict)
 
-    def start(self, name: str, arguments: Sequence[str]) -> None:
-        """Start `python ARGUMENTS` in a process group of its own, so that a Ctrl-C at the terminal reaches the demo alone."""
-        # One thread each: ten processes share this machine's cores.
-        environment = {**os.environ, **dict.fromkeys(_THREADS, "1"), **self.environment}
-        with (self.logs / f"{name}.log").open("ab") as log:
-            self._running[name] = subprocess.Popen(  # noqa: S603 since the arguments are the demo's own
-                [sys.executable, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
+    def start(self, name: str, module: str, *arguments: str) -> None:
+        """Start what `python -m MODULE ARGUMENTS` runs, in a session of its own: a Ctrl-C at the terminal reaches the demo."""
+        log = self.logs / f"{name}.log"
+        log.touch()
+        # Stopped while this takes seconds, for the first, the demo would not know of it, nor end it.
+        forked.make_ready()
+        self._running[name] = forked.start(_run, module, arguments, self.environment, log)
 
     def wait_for(self, what: str, ready: Callable[[], _T | None], seconds: float, pause: float = 0.1) -> _T:
         """Poll every `pause` seconds until `ready` gives something. Raises `DemoError` if a process ends, or after `seconds`."""
@@ -58,23 +70,30 @@ class Processes:
     def check(self) -> None:
         """Raise `DemoError` with the end of its log if a process has ended."""
         for name, process in self._running.items():
-            if process.poll() is not None:
+            if process.exitcode is not None:
                 tail = "\n".join((self.logs / f"{name}.log").read_text(errors="replace").splitlines()[-15:])
-                raise DemoError(f"{name} ended with code {process.returncode}; its log {self.logs / name}.log ends with\n{tail}")
+                raise DemoError(f"{name} ended with code {process.exitcode}; its log {self.logs / name}.log ends with\n{tail}")
 
     def stop(self) -> None:
         """End everything: politely, then not."""
         for process in self._running.values():
-            if process.poll() is None:
-                process.terminate()
+            process.terminate()
         end = time.monotonic() + _GRACE_SECONDS
         for process in self._running.values():
-            try:
-                process.wait(max(0.0, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            process.join(max(0.0, end - time.monotonic()))
+            process.kill()
+            process.join()
         self._running.clear()
+
+
+def _run(module: str, arguments: Sequence[str], environment: dict[str, str], log: Path) -> None:
+    os.setsid()
+    opened = os.open(log, os.O_WRONLY | os.O_APPEND)
+    os.dup2(opened, 1)
+    os.dup2(opened, 2)
+    os.environ.update(environment)
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 @contextmanager

@@ -113,14 +113,14 @@ def set_up(
         join(node_home, settings, ledger, lambda: passphrase, stake=None)
         players[owner.address], owners[owner.address] = player, owner
         if player.role == HONEST:
-            processes.start(player.name, ["-m", "fairshare", "node", "run", str(path)])
+            processes.start(player.name, "fairshare", "node", "run", str(path))
         else:
-            processes.start(player.name, ["-m", "fairshare.demo.participant", str(path), player.role])
+            processes.start(player.name, "fairshare.demo.participant", str(path), player.role)
     return Stage(home, rpc_url, ledger, client, players, owners)
 
 
 def _start_chain(chain_home: Path, processes: Processes) -> str:
-    processes.start("chain", ["-m", "fairshare", "ledger", "chain", "--home", str(chain_home), "--port", "0", "--json"])
+    processes.start("chain", "fairshare", "ledger", "chain", "--home", str(chain_home), "--port", "0", "--json")
 
     def announced() -> str | None:
         lines = (processes.logs / "chain.log").read_text().splitlines()
@@ -130,7 +130,7 @@ def _start_chain(chain_home: Path, processes: Processes) -> str:
 
 
 def _start_service(home: AggregatorHome, processes: Processes) -> str:
-    processes.start("aggregator", ["-m", "fairshare", "aggregator", "serve", str(home.path), "--port", "0"])
+    processes.start("aggregator", "fairshare", "aggregator", "serve", str(home.path), "--port", "0")
 
     def answering() -> str | None:
         if not home.service_file.exists():

@@ -3,7 +3,6 @@
 The commands are the real ones from their first line on, with the directory, the environment and the streams that they are given.
 """
 
-import multiprocessing
 import os
 import shlex
 import sys
@@ -13,21 +12,18 @@ from functools import partial
 from pathlib import Path
 from subprocess import CompletedProcess
 
+from aggregator import forked
+from fairshare.demo.processes import IMPORTED
 from ledger.wallet import Wallet
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-# What takes seconds to import: web3, torch, and the house on them.
-_CONTEXT.set_forkserver_preload(
-    [__name__, "fairshare.app", "ledger.client", "aggregator.founding", "node.enrolment", "node.training"]
-)
+forked.preload([__name__, *IMPORTED])
 
 
 def fairshare(command: str, directory: Path, environment: Mapping[str, str]) -> CompletedProcess[str]:
     """Run `fairshare …` to its end."""
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
-        process = _CONTEXT.Process(target=_run, args=(shlex.split(command), directory, dict(environment), out, err))
-        process.start()
+        process = forked.start(_run, shlex.split(command), directory, dict(environment), out, err)
         process.join()
         assert process.exitcode is not None
         return CompletedProcess(command, process.exitcode, out.read_text(), err.read_text())

@@ -20,7 +20,7 @@ _ROUNDS = 3
 def _kill(processes: Processes, name: str) -> None:
     process = processes._running[name]
     process.kill()
-    process.wait()
+    process.join()
 
 
 def _in_state(stage: Stage, number: int, *states: RoundState) -> bool | None:
@@ -41,19 +41,19 @@ def test_killed_processes_lose_nothing_and_nobody_is_paid_twice(tmp_path: Path) 
         # A participant between its commitment and its body, or wherever it is by then.
         processes.wait_for("an open round", partial(_in_state, stage, 1, RoundState.OPEN, RoundState.CLOSED), PATIENCE)
         _kill(processes, "alice")
-        processes.start("alice", ["-m", "fairshare", "node", "run", str(tmp_path / "alice")])
+        processes.start("alice", "fairshare", "node", "run", str(tmp_path / "alice"))
 
         # The aggregator in the middle of a round, back at the same address.
         processes.wait_for("round 1 to close", partial(_in_state, stage, 1, RoundState.CLOSED, RoundState.PROPOSED), PATIENCE)
         _kill(processes, "aggregator")
         port = stage.client.url.rsplit(":", 1)[1]
-        processes.start("aggregator", ["-m", "fairshare", "aggregator", "serve", str(stage.home.path), "--port", port])
+        processes.start("aggregator", "fairshare", "aggregator", "serve", str(stage.home.path), "--port", port)
 
         # The chain itself, between rounds.
         processes.wait_for("the end of round 1", partial(_in_state, stage, 1, RoundState.FINAL), PATIENCE)
         _kill(processes, "chain")
         rpc_port = stage.rpc_url.rsplit(":", 1)[1]
-        processes.start("chain", ["-m", "fairshare", "ledger", "chain", "--home", str(tmp_path / "chain"), "--port", rpc_port])
+        processes.start("chain", "fairshare", "ledger", "chain", "--home", str(tmp_path / "chain"), "--port", rpc_port)
 
         for number in range(2, _ROUNDS + 1):
             processes.wait_for(f"the end of round {number}", partial(_in_state, stage, number, RoundState.FINAL), PATIENCE)

@@ -83,8 +83,9 @@ def test_a_round_survives_the_kill_of_the_service_in_every_waiting_phase(stage: 
         service.client.reveal(1, 1, sent[1].salt, sent[1].body)
         # Killed while the evaluation is at work, which must not go on for ever without it.
         at_work = psutil.Process(service.process.pid)
-        until(lambda: any("spawn_main" in " ".join(child.cmdline()) for child in at_work.children()))
-        left = at_work.children()
+        # The fork server, the evaluation, and what keeps track of both's resources.
+        until(lambda: len(at_work.children(recursive=True)) == 3)
+        left = at_work.children(recursive=True)
     _, alive = psutil.wait_procs(left, timeout=PATIENCE)
     assert alive == []
     with running(stage) as service:
