@@ -11,7 +11,7 @@ export OPENBLAS_NUM_THREADS := 1
 export QUICK
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs unit forge slither coverage guards differential honest deep soak artifacts contracts format clean
+.PHONY: help demo test check docs unit forge slither coverage guards mutants differential honest deep soak artifacts contracts format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z%-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -46,8 +46,11 @@ slither: contracts/node_modules contracts/tools/.venv/ready ## analyse the contr
 coverage: contracts/node_modules ## fail unless the tests cover 98 % of the contracts' lines and branches
 	$(PYTHON) contracts/tools/coverage.py
 
-guards: contracts/node_modules ## take the contracts' guards away one by one: a test must fail (half an hour; can be stopped)
+guards: contracts/node_modules ## take the contracts' guards away one by one: a test must fail (can be stopped)
 	$(PYTHON) contracts/tools/guards.py
+
+mutants: contracts/node_modules ## make slips of the pen in the contracts one by one: a test must fail (ALL=1: all, can be stopped)
+	$(PYTHON) contracts/tools/mutants.py
 
 differential: .venv/dev contracts/node_modules
 	SOAK=1 $(BIN)/python -m pytest tests/contracts/test_differential.py

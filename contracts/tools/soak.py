@@ -1,6 +1,6 @@
 """The long checks of the contracts, one after the other, each with its time: `make soak`, or `make soak FROM=guards`.
 
-A step that fails or is stopped ends it; the guards then go on where they were.
+A step that fails or is stopped ends it; guards and mutants then go on where they were.
 """
 
 import subprocess
@@ -16,6 +16,7 @@ STEPS = {
     "honest": "2,000 honest rounds of which nothing is provable",
     "deep": "fuzzing with 2,000 cases a function, invariants over 256 runs of 128 calls",
     "guards": "every guard taken away in turn",
+    "mutants": "a sample of slips of the pen",
 }
 
 
