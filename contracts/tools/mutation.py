@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,15 @@ CONTRACTS = Path(__file__).parents[1]
 FEW = {"FOUNDRY_FUZZ_RUNS": "32", "FOUNDRY_INVARIANT_RUNS": "4", "FOUNDRY_INVARIANT_DEPTH": "64", "FOUNDRY_DENY": "never"}
 AT_ONCE = 50
 """So many mutants are shown to the unit tests before it is noted which were noticed."""
+
+LONG = {"test_allIndicesTaken"}
+"""Tests that take longer than all others together: only what passes those is shown to them."""
+
+ENOUGH = 400_000_000
+"""Gas for one of the other unit tests; where a mutant made a loop endless, it ends here."""
+
+ALL_ENOUGH, SECONDS = 4_000_000_000, 900
+"""Gas for any test, and time for all of them."""
 
 MUTANT = """// SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.27;
@@ -52,8 +62,6 @@ interface DriverVm {
 contract DriverTest {
     DriverVm private constant vm = DriverVm(address(uint160(uint256(keccak256("hevm cheat code")))));
     bool public constant IS_TEST = true;
-    /// @dev For the test that fills the registry; a loop that a mutant made endless ends soon.
-    uint256 private constant ENOUGH = 4_000_000_000;
     address[] private _suites;
     string[] private _tests;
     function _suite(string memory artifact, string memory tests) private {
@@ -71,7 +79,7 @@ contract DriverTest {
             string[] memory tests = vm.split(_tests[i], " ");
             uint256 ready;
             for (uint256 j; j < tests.length; ++j) {
-                (bool ok,) = _suites[i].call{gas: ENOUGH}(abi.encodeWithSignature(string.concat(tests[j], "()")));
+                (bool ok,) = _suites[i].call{gas: %ENOUGH%}(abi.encodeWithSignature(string.concat(tests[j], "()")));
                 require(ok, tests[j]);
                 this.calm();
                 if (j == 0) ready = vm.snapshotState();
@@ -121,7 +129,9 @@ def noticed_by_unit_tests(copy: Path, mutants: Sequence[int]) -> dict[int, str]:
     suites = "".join(f'        _suite("{artifact}", "{" ".join(tests)}");\n' for artifact, tests in _unit_tests(copy))
     shows = "".join(f"    function test_{mutant}() external {{ _show({mutant}); }}\n" for mutant in mutants)
     (copy / "test/driver").mkdir(exist_ok=True)
-    (copy / "test/driver/Driver.t.sol").write_text(f"{DRIVER}    function setUp() external {{\n{suites}    }}\n{shows}}}\n")
+    (copy / "test/driver/Driver.t.sol").write_text(
+        f"{DRIVER.replace('%ENOUGH%', str(ENOUGH))}    function setUp() external {{\n{suites}    }}\n{shows}}}\n"
+    )
     done = _forge(copy, 0, "--match-path", "test/driver/*", "--json")
     try:
         results = json.loads(done.stdout)["test/driver/Driver.t.sol:DriverTest"]["test_results"]
@@ -139,19 +149,38 @@ def _unit_tests(copy: Path) -> Iterator[tuple[str, list[str]]]:
             continue
         parts = re.split(r"(?m)^contract (\w+) is (\w+)", path.read_text())
         for name, base, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-            tests = re.findall(r"function (test_\w+)\(\)", body)
+            tests = [name for name in re.findall(r"function (test_\w+)\(\)", body) if name not in LONG]
             prepared = base != "Test" or "function setUp()" in body
             yield f"{place}:{name}", [*(["setUp"] if prepared else []), *tests]
 
 
-def _forge(copy: Path, mutant: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _forge(copy: Path, mutant: int, *arguments: str, seconds: int | None = None) -> subprocess.CompletedProcess[str]:
     command, environment = ["tools/forge", "test", *arguments], {**os.environ, **FEW, "MUTANT": str(mutant)}
-    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    running = subprocess.Popen(
+        command,
+        cwd=copy,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # it is a group of processes, that ends together
+    )
+    try:
+        out, err = running.communicate(timeout=seconds)
+    except BaseException:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+        raise
+    return subprocess.CompletedProcess(command, running.returncode, out, err)
 
 
 def noticed(copy: Path, mutant: int) -> str | None:
     """The first of all tests that fails with a mutant on, or with none for 0."""
-    done = _forge(copy, mutant, "--no-match-path", "test/{gas,differential,driver}/*", "--fail-fast")
+    everywhere = ("--no-match-path", "test/{gas,differential,driver}/*", "--fail-fast", "--gas-limit", str(ALL_ENOUGH))
+    try:
+        done = _forge(copy, mutant, *everywhere, seconds=SECONDS)
+    except subprocess.TimeoutExpired:
+        return "no test ends"
     if done.returncode == 0:
         return None
     failed = re.search(r"\[FAIL[^\n]*\] (\w+)\(", done.stdout)
