@@ -26,7 +26,14 @@ from mutation import CONTRACTS, Mutation, report, write
 COPY = CONTRACTS / "out" / "mutants" / "contracts"
 SAMPLE = 200
 
-EQUIVALENT: dict[str, str] = {}
+_SMALLER = "the smaller of two is that in either order"
+EQUIVALENT = {
+    "BondRegistry.sol: Math.min(amounts.minimumStake, Math.min(amounts.aggregatorBond, amounts.scorerBond)): "
+    "amounts.minimumStake ⇄ Math.min(amounts.aggregatorBond, amounts.scorerBond)": _SMALLER,
+    "BondRegistry.sol: Math.min(_proofFee, amount / 2): _proofFee ⇄ amount / 2": _SMALLER,
+    "NodeRegistry.sol: Math.min(_proofFee, amount / 2): _proofFee ⇄ amount / 2": _SMALLER,
+    "BondRegistry.sol: amount / 2 → (amount / 2 + 1)": "no bond is less than twice the fee",
+}
 """Mutants that nothing can tell apart from the original, by their name, and why."""
 
 NEIGHBOURS = {

@@ -74,6 +74,8 @@ contract DisputesTest is CourtTest {
     /// @dev So many scorers vote for the leaf, and so many against it.
     function _vote(uint256 id, uint256 votesFor, uint256 votesAgainst) private {
         for (uint256 i; i < votesFor + votesAgainst; ++i) {
+            vm.expectEmit();
+            emit ICourt.VoteSealed(id, _scorer(i));
             _seal(id, i, i < votesFor ? utility : _other());
         }
         vm.warp(vm.getBlockTimestamp() + VOTE);
@@ -140,6 +142,8 @@ contract DisputesTest is CourtTest {
             header.denominator = denominators[i];
             _proposeOutcome(round);
             Trees.SumOpening memory opening = _openingOf(0);
+            vm.expectEmit();
+            emit ICourt.DisputeFiled(0, round, STRANGER, 8, contributions[0].node, abi.encode(contributions[0]));
             vm.prank(STRANGER);
             uint256 id = court.disputeContribution{value: DISPUTE_BOND}(round, header, contributions[0], opening);
             vm.assertEq(court.disputeOf(id).tolerances[0], first[i]);
@@ -312,6 +316,10 @@ contract DisputesTest is CourtTest {
             for (uint256 against; votesFor + against <= 4; ++against) {
                 uint256 id = _file();
                 _vote(id, votesFor, against);
+                if (votesFor >= 2 && against < 2) {
+                    vm.expectEmit();
+                    emit IRoundLedger.DisputeDismissed(round);
+                }
                 court.decide(id);
                 bool upheld = against >= 2 && votesFor < 2;
                 bool dismissed = votesFor >= 2 && against < 2;

@@ -4,8 +4,10 @@ pragma solidity 0.8.37;
 import {ICourt} from "../../interfaces/ICourt.sol";
 import {IRoundLedger} from "../../interfaces/IRoundLedger.sol";
 import {Evidence} from "../../libraries/Evidence.sol";
+import {ScoreVector} from "../../libraries/ScoreVector.sol";
 import {Trees} from "../../libraries/Trees.sol";
 import {CourtTest} from "../utils/CourtTest.sol";
+import {Test} from "../utils/Test.sol";
 
 // proofs about the evidence
 // ├── an honest round: nothing can be proved
@@ -388,5 +390,17 @@ contract EvidenceProofsTest is CourtTest {
         }
         _hang();
         _wrongTotal(0);
+    }
+}
+
+// misjudged
+// └── one node alone: the whole is its due, and one base unit less or more is not
+contract MisjudgedTest is Test {
+    function test_misjudged_aloneInTheRound() public pure {
+        uint256 basis = 7;
+        for (uint256 score = ScoreVector.TOTAL - 1; score <= ScoreVector.TOTAL + 1; ++score) {
+            (bool wrong,) = Evidence.misjudged(score, basis, basis);
+            vm.assertTrue(wrong == (score != ScoreVector.TOTAL));
+        }
     }
 }

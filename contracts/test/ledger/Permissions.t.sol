@@ -118,6 +118,8 @@ contract PermissionsTest is BaseTest {
     /// @dev A pause stops the next round and nothing else: the round under way, claims, stakes and bonds go on.
     function test_pause_stopsNewRoundsOnly() public {
         uint64 round = _open();
+        vm.expectEmit();
+        emit IGovernance.Paused(GUARDIAN);
         vm.prank(GUARDIAN);
         ledger.pause();
         _close(round);
@@ -135,6 +137,8 @@ contract PermissionsTest is BaseTest {
         vm.prank(AGGREGATOR);
         vm.expectRevert(IRoundLedger.OpeningPaused.selector);
         ledger.open(round, SHARDS, ROOT_SET);
+        vm.expectEmit();
+        emit IGovernance.Unpaused(ADMIN);
         vm.prank(ADMIN);
         ledger.unpause();
         vm.deal(address(this), AGGREGATOR_BOND);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {BondRegistry} from "../../BondRegistry.sol";
 import {IBondRegistry} from "../../interfaces/IBondRegistry.sol";
 import {IGovernance} from "../../interfaces/IGovernance.sol";
 import {IOfficers} from "../../interfaces/IOfficers.sol";
+import {TypedData} from "../../libraries/TypedData.sol";
 import {BaseTest} from "../utils/BaseTest.sol";
 
 // bonds
@@ -37,6 +39,8 @@ contract BondsTest is BaseTest {
         _openRefused(abi.encodeWithSelector(IOfficers.AggregatorNotBonded.selector, AGGREGATOR));
         vm.prank(AGGREGATOR);
         registry.depositBond(AGGREGATOR);
+        (, uint40 until) = registry.bondOf(AGGREGATOR);
+        vm.assertEq(until, 0);
         _open();
     }
 
@@ -146,6 +150,8 @@ contract BondsTest is BaseTest {
 
     function test_credit_isOwed() public {
         vm.deal(address(this), 1 ether);
+        vm.expectEmit();
+        emit IBondRegistry.Credited(STRANGER, 1 ether);
         registry.credit{value: 1 ether}(STRANGER);
         vm.assertEq(registry.owed(STRANGER), 1 ether);
         registry.collect(STRANGER);
@@ -249,5 +255,25 @@ contract BondsTest is BaseTest {
         vm.warp(ledger.announce(terms));
         ledger.enact(terms);
         _openRefused(abi.encodeWithSelector(IOfficers.AggregatorNotBonded.selector, AGGREGATOR));
+    }
+}
+
+// proofFee
+// └── of the least stake that may be: half of it, no less
+contract LeastStakeTest is BaseTest {
+    uint256 private constant LEAST = 2 * PROOF_FEE;
+
+    function _amounts() internal pure override returns (BondRegistry.Amounts memory) {
+        return BondRegistry.Amounts(LEAST, AGGREGATOR_BOND, SCORER_BOND, PROOF_FEE, OPEN_FEE);
+    }
+
+    function test_slash_ofTheLeastStake() public {
+        TypedData.Invitation memory invitation = _invitation(address(this), 100);
+        bytes memory signature = _signInvitation(OPERATOR_KEY, invitation);
+        vm.deal(address(this), LEAST);
+        registry.join{value: LEAST}(_key(0), _payout(0), invitation, signature);
+        vm.prank(address(court));
+        registry.slashNode(0, STRANGER);
+        vm.assertEq(registry.owed(STRANGER), PROOF_FEE);
     }
 }

@@ -73,7 +73,7 @@ abstract contract BaseTest is Test {
         );
     }
 
-    function _amounts() internal pure returns (BondRegistry.Amounts memory) {
+    function _amounts() internal pure virtual returns (BondRegistry.Amounts memory) {
         return BondRegistry.Amounts(STAKE, AGGREGATOR_BOND, SCORER_BOND, PROOF_FEE, OPEN_FEE);
     }
 
