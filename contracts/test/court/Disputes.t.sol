@@ -80,7 +80,10 @@ contract DisputesTest is CourtTest {
         }
         vm.warp(vm.getBlockTimestamp() + VOTE);
         for (uint256 i; i < votesFor + votesAgainst; ++i) {
-            _reveal(id, i, i < votesFor ? utility : _other());
+            bytes memory recomputed = i < votesFor ? utility : _other();
+            vm.expectEmit();
+            emit ICourt.VoteRevealed(id, _scorer(i), i < votesFor ? ICourt.Vote.For : ICourt.Vote.Against, recomputed);
+            _reveal(id, i, recomputed);
         }
         vm.warp(vm.getBlockTimestamp() + VOTE);
     }
@@ -316,14 +319,20 @@ contract DisputesTest is CourtTest {
             for (uint256 against; votesFor + against <= 4; ++against) {
                 uint256 id = _file();
                 _vote(id, votesFor, against);
-                if (votesFor >= 2 && against < 2) {
-                    vm.expectEmit();
-                    emit IRoundLedger.DisputeDismissed(round);
-                }
-                court.decide(id);
                 bool upheld = against >= 2 && votesFor < 2;
                 bool dismissed = votesFor >= 2 && against < 2;
                 uint256 refund = upheld ? DISPUTE_BOND : dismissed ? 0 : DISPUTE_BOND / 2;
+                vm.expectEmit();
+                emit ICourt.DisputeDecided(
+                    id,
+                    round,
+                    upheld ? ICourt.Verdict.Upheld : dismissed ? ICourt.Verdict.Dismissed : ICourt.Verdict.Undecided,
+                    refund
+                );
+                vm.expectEmit();
+                if (dismissed) emit IRoundLedger.DisputeDismissed(round);
+                else emit IRoundLedger.RoundAnnulled(round);
+                court.decide(id);
                 vm.assertEq(registry.owed(STRANGER), refund);
                 vm.assertEq(address(0).balance, DISPUTE_BOND - refund);
                 vm.assertEq(address(court).balance, 0);

@@ -156,6 +156,8 @@ contract ScorerPoolTest is BaseTest {
         uint64 round = _settle(_scores(1, 2));
         for (uint256 i; i < 3; ++i) {
             address scorer = vm.addr(_scorerKey(i));
+            vm.expectEmit();
+            emit IRoundLedger.ScorerRewardsClaimed(scorer, _one(round), SCORER_POOL / 3);
             vm.prank(STRANGER);
             vm.assertEq(ledger.claimScorer(scorer, _one(round)), SCORER_POOL / 3);
             vm.assertEq(token.balanceOf(scorer), SCORER_POOL / 3);

@@ -172,6 +172,8 @@ contract BondsTest is BaseTest {
         vm.expectRevert(abi.encodeWithSelector(IGovernance.NotAnnounced.selector, keccak256(abi.encode(terms))));
         ledger.enact(terms);
         uint40 at_ = uint40(vm.getBlockTimestamp() + 1 days);
+        vm.expectEmit();
+        emit IGovernance.TermsAnnounced(terms, at_);
         vm.prank(ADMIN);
         vm.assertEq(ledger.announce(terms), at_);
         vm.warp(at_ - 1);
@@ -182,6 +184,8 @@ contract BondsTest is BaseTest {
         vm.expectPartialRevert(IGovernance.NotAnnounced.selector);
         ledger.enact(terms);
         terms.configHash = keccak256("config 2");
+        vm.expectEmit();
+        emit IGovernance.TermsEnacted(terms.configHash, terms.taskHash, STRANGER, scorers);
         vm.prank(STRANGER);
         ledger.enact(terms);
         (bytes32 hashed, uint40 enactableAt) = ledger.announced();
