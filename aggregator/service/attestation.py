@@ -106,7 +106,7 @@ def _scorer(pipe: Connection, arguments: Sequence[str], passphrase: str) -> None
     with redirect_stdout(answer), redirect_stderr(complaint):
         try:
             code = importlib.import_module("aggregator.scorer.__main__").main(arguments)
-        except Exception:
+        except Exception:  # whatever it is, it is no verdict; the traceback's last line is the sentence
             traceback.print_exc()
             code = 1
     pipe.send(_Ended(code, answer.getvalue(), complaint.getvalue()))

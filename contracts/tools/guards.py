@@ -1,8 +1,8 @@
 """Is every guard of the contracts tested? Takes them away one by one, and some test has to fail: `make guards`.
 
 A guard is an `if`, each side of an `||` in it, the use of a modifier or of `_inState`, and the bare call of a function. Those
-that no test can miss are listed in `EQUIVALENT`, with the reason. Ends with 1 if a guard survives. How they are run is told in
-`mutation.py`.
+that no test can miss are listed in `EQUIVALENT`, with the reason. Ends with 1 if a guard survives, or if one listed as
+equivalent does not. How they are run is told in `mutation.py`.
 """
 
 import re

@@ -32,7 +32,8 @@ EQUIVALENT = {
     "amounts.minimumStake ⇄ Math.min(amounts.aggregatorBond, amounts.scorerBond)": _SMALLER,
     "BondRegistry.sol: Math.min(_proofFee, amount / 2): _proofFee ⇄ amount / 2": _SMALLER,
     "NodeRegistry.sol: Math.min(_proofFee, amount / 2): _proofFee ⇄ amount / 2": _SMALLER,
-    "BondRegistry.sol: amount / 2 → (amount / 2 + 1)": "no bond is less than twice the fee",
+    "BondRegistry.sol: amount / 2 → (amount / 2 + 1) #2": "no bond is less than twice the fee",
+    "NodeRegistry.sol: amount / 2 → (amount / 2 + 1)": "no stake is less than twice the fee",
 }
 """Mutants that nothing can tell apart from the original, by their name, and why."""
 

@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -92,16 +93,11 @@ contract DriverTest {
 
 
 class Mutation(NamedTuple):
-    """What is changed, by its place and its words, which are its name as long as no other in the file has them."""
+    """What is changed, by its place and its words."""
 
     file: str
     line: int
     words: str
-
-    @property
-    def name(self) -> str:
-        """How a list of equivalent ones calls it."""
-        return f"{self.file}: {self.words}"
 
 
 def write(copy: Path, texts: dict[str, str]) -> None:
@@ -167,7 +163,7 @@ def _forge(copy: Path, mutant: int, *arguments: str, seconds: int | None = None)
     )
     try:
         out, err = running.communicate(timeout=seconds)
-    except BaseException:
+    except BaseException:  # Ctrl-C too
         os.killpg(running.pid, signal.SIGKILL)
         running.communicate()
         raise
@@ -189,8 +185,21 @@ def noticed(copy: Path, mutant: int) -> str | None:
     return failed[1] if failed else "setUp"
 
 
+def names(mutations: Sequence[Mutation]) -> list[str]:
+    """How a list of equivalent ones calls them: by file and words, and the second with the same words in a file by `#2`."""
+    met: Counter[str] = Counter()
+    found = []
+    for mutation in mutations:
+        name = f"{mutation.file}: {mutation.words}"
+        met[name] += 1
+        found.append(name if met[name] == 1 else f"{name} #{met[name]}")
+    return found
+
+
 def report(copy: Path, mutations: list[Mutation], chosen: Sequence[int], equivalent: dict[str, str]) -> None:
-    """Show every one of the chosen mutants to the tests, print what became of it, and exit with 1 if one survives."""
+    """Show every one of the chosen mutants to the tests, print what became of it, and exit with 1 if one survives, or if one that
+    is listed as equivalent does not.
+    """
     sources = sorted(path for path in copy.glob("**/*.sol") if "node_modules" not in path.parts and path.name != "Driver.t.sol")
     state = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
     notes = copy.parent / "noticed.json"
@@ -198,8 +207,9 @@ def report(copy: Path, mutations: list[Mutation], chosen: Sequence[int], equival
     fates: dict[str, str] = known.get("fates", {}) if known.get("sources") == state else {}
     if not fates and (failed := noticed_by_unit_tests(copy, [0]).get(0) or noticed(copy, 0)):
         sys.exit(f"{failed} fails without any mutant")
-    listed = {number for number in chosen if mutations[number - 1].name in equivalent}
-    open_ = [number for number in chosen if str(number) not in fates and number not in listed]
+    called = names(mutations)
+    listed = {number for number in chosen if called[number - 1] in equivalent}
+    open_ = [number for number in chosen if str(number) not in fates]
     for first in range(0, len(open_), AT_ONCE):
         some = open_[first : first + AT_ONCE]
         found: dict[int, str | None] = dict(noticed_by_unit_tests(copy, some))
@@ -210,10 +220,11 @@ def report(copy: Path, mutations: list[Mutation], chosen: Sequence[int], equival
             if fate:
                 fates[str(number)] = fate
                 notes.write_text(json.dumps({"sources": state, "fates": fates}))
-    survivors = [mutations[number - 1].name for number in chosen if str(number) not in fates and number not in listed]
-    unknown = set(equivalent) - {mutation.name for mutation in mutations}
+    survivors = [called[number - 1] for number in chosen if str(number) not in fates and number not in listed]
+    wrong = [f"listed, but noticed: {called[number - 1]}" for number in sorted(listed) if str(number) in fates]
+    wrong += [f"nothing is called: {name}" for name in sorted(set(equivalent) - set(called))]
     seen = len(chosen) - len(listed) - len(survivors)
     print(f"{len(chosen)} of {len(mutations)}: {seen} noticed, {len(listed)} equivalent, {len(survivors)} survive")
-    for what in [*survivors, *(f"nothing is called: {name}" for name in sorted(unknown))]:
+    for what in [*survivors, *wrong]:
         print(f"  {what}")
-    sys.exit(1 if survivors or unknown else 0)
+    sys.exit(1 if survivors or wrong else 0)

@@ -14,7 +14,7 @@ STEPS = {
     "coverage": "98 % of lines and branches",
     "differential": "10,000 random cases in Solidity and in Python",
     "honest": "2,000 honest rounds of which nothing is provable",
-    "deep": "fuzzing with 2,000 cases a function, invariants over 256 runs of 128 calls",
+    "deep": "fuzzing with 10,000 cases a function, invariants over 256 runs of 128 calls",
     "guards": "every guard taken away in turn",
     "mutants": "a sample of slips of the pen",
 }

@@ -182,6 +182,7 @@ def test_a_call_that_was_answered_is_run_again_once_clock_or_chain_went_on(engin
 
     first = answers()
     assert answers() == first
+    assert engine._called.cache_info().hits == 2, "asked again, it is not run again"
     clock.now += 100
     later = answers()
     assert later[0][32:64] == word(engine.pending().timestamp) != first[0][32:64]
