@@ -137,7 +137,7 @@ def _logistic(
 
 def _with_thresholds(gate: GateSection, paths: Sequence[Path], values: Sequence[Values]) -> GateSection:
     honest = [ratios(own, gate).tolist() for path, own in zip(paths, values, strict=True) if not path.malicious]
-    suspicions = [list(accumulate(own, lambda before, ratio: advance(before, ratio, gate), initial=0))[1:] for own in honest]
+    suspicions = [list(accumulate(own, lambda before, ratio: _suspicion(before, ratio, gate), initial=0))[1:] for own in honest]
     pairs = [pair for both in zip(honest, suspicions, strict=True) for pair in zip(*both, strict=True)]
     fast = max(_quantile([ratio for ratio, _ in pairs], 1 - _FALSE_ALARMS), nats(_LEAST))
     # The slow threshold is for what the fast one lets through, so rounds that it has caught already do not count.
@@ -155,6 +155,11 @@ def _with_thresholds(gate: GateSection, paths: Sequence[Path], values: Sequence[
             "grey": _grey(gate, paths, values),
         }
     )
+
+
+def _suspicion(before: int, ratio: int, gate: GateSection) -> int:
+    # As if every round were explained: what others add depends on the threshold that is looked for, and is less.
+    return advance(before, ratio, gate, explained=True)
 
 
 def _grey(gate: GateSection, paths: Sequence[Path], values: Sequence[Values]) -> int:

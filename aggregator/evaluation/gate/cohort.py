@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aggregator.evaluation.gate.leaning import leanings
 from aggregator.evaluation.gate.strata import Strata
 from aggregator.evaluation.randomness import words
 from learning.cohort import train_many
@@ -22,10 +23,11 @@ from learning.recipe import Recipe
 from learning.task import Task
 from protocol.parameters import Parameters
 
-_DOMINANT = 0.92
 _MAJOR = 0.6
 _CONCENTRATIONS = (0.1, 0.3, 1.0)
 _LEAST = 6
+_ALIKE = 3
+_FEW_ALIKE = 8
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def virtual_cohort(
 ) -> Cohort | None:
     """About `count` virtual nodes, drawn from the round's seed; None if there can be no cohort.
 
+    Every other one sees only samples of each stratum whose inputs are alike, since nodes are not as mixed as a root set.
     `sizes`: the sample counts that the real nodes signed; the virtual ones get the least, the median and the most of them, so
     that they take as many steps. There is no cohort for `count` 0, for fewer than four root samples, and when more virtual
     trainings diverge than leave three in each fold.
@@ -64,8 +67,12 @@ def virtual_cohort(
     datas, folds, mixes = [], [], []
     for fold in (0, 1):
         pools = [np.flatnonzero((fold_of == fold) & (kinds == kind)) for kind in range(strata.count)]
+        own = np.concatenate(pools)
+        drawn = [int(own[next(stream) % len(own)]) for _ in range(max(1, count // 4))]
+        leaning = leanings(root_set, kinds, drawn)
         for position, mix in enumerate(_mixes(pools, count // 2, stream)):
-            chosen = _draw(pools, mix, int(typical[position % 3]), stream)
+            seen = _alike(pools, leaning[:, position // 2]) if position % 2 else pools
+            chosen = _draw(seen, mix, int(typical[position % 3]), stream)
             datas.append(root_set.take(chosen))
             folds.append(fold)
             mixes.append(np.bincount(kinds[chosen], minlength=strata.count) / len(chosen))
@@ -98,7 +105,10 @@ def _folds(kinds: NDArray[np.int64], stream: Iterator[int]) -> NDArray[np.int64]
 
 
 def _mixes(pools: list[NDArray[np.int64]], count: int, stream: Iterator[int]) -> list[NDArray[np.float64]]:
-    """The label mixes of one fold: as it comes, one for each stratum almost alone, then ever other ones."""
+    """The label mixes of one fold: as it comes, one for each stratum alone, then ever other ones.
+
+    Alone, and not nearly so: to a model that knows its class, a node of one class sends what no mix with others comes near.
+    """
     natural = np.array([len(pool) for pool in pools], np.float64)
     natural /= natural.sum()
     filled = [kind for kind, pool in enumerate(pools) if len(pool)]
@@ -108,12 +118,18 @@ def _mixes(pools: list[NDArray[np.int64]], count: int, stream: Iterator[int]) ->
         kind = order[turn % len(order)]
         lap = turn // len(order)
         if lap == 0:
-            found.append(_tilted(natural, kind, _DOMINANT))
+            found.append(_tilted(natural, kind, 1.0))
         elif turn % 4 == 0:
             found.append(_tilted(natural, kind, _MAJOR))
         else:
             found.append(_dirichlet(natural, _CONCENTRATIONS[turn % 3], stream))
     return found
+
+
+def _alike(pools: list[NDArray[np.int64]], leaning: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    """Of every stratum the samples that lean most: a share of them, and more where that is a handful."""
+    kept = [min(len(pool), max(_FEW_ALIKE, len(pool) // _ALIKE)) for pool in pools]
+    return [pool[np.argsort(-leaning[pool], kind="stable")[:count]] for pool, count in zip(pools, kept, strict=True)]
 
 
 def _tilted(natural: NDArray[np.float64], kind: int, share: float) -> NDArray[np.float64]:

@@ -27,6 +27,12 @@ _LEAST, _MOST = -1 * STATISTIC_UNIT, 8 * STATISTIC_UNIT
 _USUAL = {Statistic.REPLAY: 3 * STATISTIC_UNIT, Statistic.LABELS: STATISTIC_UNIT // 2}
 """What honest nodes often reach in these says nothing, what is beyond says the more."""
 
+_STRANGE = (Statistic.FIT, Statistic.ENERGY)
+_EXPLAINED = STATISTIC_UNIT
+"""Deviations of them up to which the virtual nodes account for an update. Honest images that are mirrored or moved by two pixels
+are at 2 to 5; flipped signs, inner-product manipulation and amplified updates, made of what honest nodes send, mostly below 1.
+"""
+
 _CAP = 1 << 40
 
 
@@ -49,12 +55,24 @@ def is_grey(statistics: Statistics, gate: GateSection) -> bool:
     return sum(found[statistic] for statistic in CHEAP) - nats(gate.prior) > -nats(gate.grey)
 
 
-def advance(reputation: int, ratio: int, gate: GateSection) -> int:
+def is_explained(statistics: Statistics) -> bool:
+    """Whether the update lies in what the virtual nodes span, on the parameters that they move.
+
+    What does not may have been trained, in all honesty, on inputs of a kind that the root set has none of.
+    """
+    return all(statistics[statistic] <= _EXPLAINED for statistic in _STRANGE)
+
+
+def advance(reputation: int, ratio: int, gate: GateSection, *, explained: bool) -> int:
     """A node's suspicion after a round: max(0, forgetting · suspicion + ratio), capped so that it fits its leaf.
 
-    No round counts for more than what loses a round: one strange update, or two, are never enough to expel a node.
+    No round counts for more than what loses a round: one strange update, or two, are never enough to expel a node. Rounds that
+    are not `explained` never are, however many: they add what `expel` loses in a round.
     """
-    return min(_CAP, max(0, reputation * gate.forgetting // 1000 + min(ratio, nats(gate.reject_round))))
+    most = nats(gate.reject_round)
+    if not explained:
+        most = min(most, nats(gate.expel) * (1000 - gate.forgetting) // 1000)
+    return min(_CAP, max(0, reputation * gate.forgetting // 1000 + min(ratio, most)))
 
 
 def nats(thousandths: int) -> int:

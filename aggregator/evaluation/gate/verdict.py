@@ -7,7 +7,7 @@ cheapest first. Nothing else needs to know.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from aggregator.evaluation.gate.fusion import advance, log_likelihood_ratio, nats, strongest
+from aggregator.evaluation.gate.fusion import advance, is_explained, log_likelihood_ratio, nats, strongest
 from aggregator.evaluation.gate.inspection import Inspection
 from aggregator.evaluation.gate.statistics import Statistic, Statistics
 from protocol.config import GateSection
@@ -156,7 +156,7 @@ def _judged(
     ratio = log_likelihood_ratio(measured, gate)
     uncalibrated = measured[Statistic.GUARD] > nats(gate.guard)
     # Outside calibration evidence may clear a node, never incriminate it: nobody can be expelled.
-    suspicion = advance(carried or 0, min(ratio, 0) if uncalibrated else ratio, gate)
+    suspicion = advance(carried or 0, min(ratio, 0) if uncalibrated else ratio, gate, explained=is_explained(measured))
     if fault is not None:
         return Decision(Verdict.DUPLICATE, fault, 0, suspicion)
     if measured[Statistic.DUPLICATE_LOWER] > nats(gate.duplicate):

@@ -62,6 +62,27 @@ def test_unusual_honest_nodes_are_not_expelled_and_keep_their_rounds(odd: Callab
     assert sum(refused(rounds, node) for node in range(1, NODES)) <= 1
 
 
+def negatives(data: Data) -> Data:
+    few = data.take(np.arange(96))
+    return Data(1 - few.features, few.targets)
+
+
+def test_inputs_of_a_kind_that_the_root_set_lacks_are_refused_and_never_lead_to_expulsion() -> None:
+    rounds = list(simulate(federation(negatives), None, frozenset(), 10, 0))
+    found = [one for each in rounds for one in each.outcome.nodes if one.node == 0]
+    assert refused(rounds, 0) >= 5, "or this tests nothing"
+    assert not any(one.reason is Reason.EXPELLABLE for one in found)
+    assert sum(refused(rounds, node) for node in range(1, NODES)) <= 1
+
+
+def test_a_root_set_of_two_kinds_spares_honest_nodes_of_either() -> None:
+    whole = federation(negatives)
+    features = whole.root_set.features.clone()
+    features[::3] = 1 - features[::3]
+    rounds = list(simulate(replace(whole, root_set=Data(features, whole.root_set.targets)), None, frozenset(), 6, 0))
+    assert [refused(rounds, node) for node in range(NODES)] == [0] * NODES
+
+
 def rotated(view: View) -> list[np.ndarray]:
     """Every tensor's numbers in another order: the right norm and histogram, in a direction that means nothing."""
     return [own[::-1].copy() for own in view.own]

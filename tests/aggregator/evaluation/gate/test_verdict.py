@@ -216,14 +216,29 @@ def test_suspicion_sums_up_is_forgotten_and_costs_in_steps() -> None:
     assert judged(2).reputation == 0, "a usual update is evidence for its node"
 
 
+def after_rounds(count: int, **values: float) -> list[Decision]:
+    """What is decided about a node that sends the like in every round, where 15 nats expel."""
+    found: list[Decision] = []
+    for _ in range(count):
+        carried = {0: found[-1].reputation or 0} if found else {}
+        found.append(decide({0: HONEST}, {0: usable(0)}, {0: statistics(100, **values)}, carried, gate(expel=15_000))[0])
+    return found
+
+
 def test_no_single_round_can_expel() -> None:
-    worst: dict[str, Any] = dict.fromkeys(("cone", "affine", "fit", "energy", "utility", "own_classes", "replay"), 16.0)
-    found, rounds = judged(0, **worst), 1
-    assert found.reputation == 4 * STATISTIC_UNIT
-    while found.reason is not Reason.EXPELLABLE and rounds < 100:
-        found = decide({0: HONEST}, {0: usable(0)}, {0: statistics(**worst)}, {0: found.reputation or 0}, gate(expel=15_000))[0]
-        rounds += 1
-    assert rounds == 6, "4 · (1 − 0.85^k) / 0.15 passes 15 at k = 6"
+    worst = dict.fromkeys(("cone", "affine", "utility", "own_classes", "replay"), 16.0)
+    found = after_rounds(5, fit=1, energy=1, **worst)
+    assert [one.reputation for one in found][:1] == [4 * STATISTIC_UNIT]
+    assert [one.reason is Reason.EXPELLABLE for one in found] == [False] * 5
+    assert after_rounds(6, **worst)[-1].reason is Reason.EXPELLABLE, "4 · (1 − 0.85^k) / 0.15 passes 15 at k = 6"
+
+
+@pytest.mark.parametrize("strange", [{"fit": 1.01}, {"energy": 1.01}, {"fit": 16, "energy": 16}])
+def test_what_no_virtual_node_explains_is_refused_for_ever_and_never_expels(strange: dict[str, float]) -> None:
+    found = after_rounds(100, cone=16, affine=16, utility=16, **strange)
+    assert {one.verdict for one in found} == {Verdict.REJECT}
+    assert not any(one.reason is Reason.EXPELLABLE for one in found)
+    assert max(one.reputation or 0 for one in found) <= 15 * STATISTIC_UNIT
 
 
 def test_outside_calibration_evidence_can_clear_a_node_but_not_incriminate_it() -> None:
