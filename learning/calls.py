@@ -30,7 +30,7 @@ def calling(task: Task, method: str) -> Iterator[None]:
 def seeded(seed: int) -> Iterator[None]:
     """Draw everything inside from `seed`, 0 … 2^64 - 1, and leave the caller's torch random state as it was."""
     with torch.random.fork_rng(devices=[]):
-        # torch.manual_seed would also tell every accelerator, with a stack trace each: milliseconds, for devices that nobody uses.
+        # torch.manual_seed would also tell every accelerator, with a stack trace each: milliseconds, for devices not in use.
         torch.default_generator.manual_seed(seed)
         yield
 
