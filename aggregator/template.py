@@ -56,7 +56,6 @@ weight_replay = "0.543"
 weight_utility = "0.264"
 weight_own_classes = "0"
 weight_energy = "0.643"
-weight_labels = "0.3"
 
 [contributions]
 work = 10000000000000           # coalitions x parameters x samples that may be computed with more than 12 accepted nodes

@@ -114,11 +114,6 @@ VERDICTS = by_code(
         "Check the inputs for marks that do not belong there, and that nothing is added to the update.",
     ),
     Entry(
-        "wrong-labels",
-        "The update pulls samples of one kind towards the label of another.",
-        "Check the labels of the data.",
-    ),
-    Entry(
         "under-suspicion",
         "The evidence of several rounds together speaks against the node, so its update counts less.",
         "Check labels and preprocessing; every usual update lowers the suspicion.",

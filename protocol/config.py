@@ -114,7 +114,6 @@ class GateSection(_Section):
     weight_utility: Thousandths
     weight_own_classes: Thousandths
     weight_energy: Thousandths
-    weight_labels: Thousandths
 
     @property
     def weights(self) -> dict[str, int]:

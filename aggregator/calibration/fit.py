@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 from aggregator.calibration.paths import Path
 from aggregator.evaluation.gate.fusion import CHEAP, FUSED, advance, nats, terms
 from aggregator.evaluation.gate.inspection import Inspection
-from aggregator.evaluation.gate.statistics import STATISTIC_UNIT, Statistic
+from aggregator.evaluation.gate.statistics import STATISTIC_UNIT
 from aggregator.evaluation.gate.verdict import Claimed, Decision, decide
 from protocol.config import GateSection
 
@@ -25,16 +25,9 @@ _PENALTY = 0.01
 _HONEST_COUNTS = 3
 """An honest row counts this many times an attacking one: the fit is to be good where false alarms are rare."""
 
-_FALSE_ALARMS = 0.001
+_FALSE_ALARMS = 0.0005
 """Of honest node-rounds, by each of the two thresholds that reject."""
 
-_HIGHEST = {Statistic.LABELS: 0.3}
-"""Nats of weight that are enough. Labels that look wrong are a few odd samples in many an honest data set, and all that is left
-to learn of it in late rounds: with more weight the fit finds a quarter of the targeted flips, no more of anything else, and
-refuses such nodes.
-"""
-
-_ANY = 100.0
 _DEAR_MISSED = 0.01
 _DOWN_WEIGHT = 0.8
 _EXPEL_MARGIN = 3.0
@@ -129,7 +122,7 @@ def _logistic(
         total = float(importance @ np.logaddexp(0, -margin)) + _PENALTY * float(point[:-1] @ point[:-1]) / 2
         return total, gradient
 
-    bounds = [*((0.0, _HIGHEST.get(statistic, _ANY)) for statistic in FUSED), (0.0, 1000.0)]
+    bounds = [(0.0, 100.0)] * values.shape[1] + [(0.0, 1000.0)]
     found: Any = minimize(loss, np.append(np.full(values.shape[1], 0.1), 1.0), jac=True, method="L-BFGS-B", bounds=bounds)
     # The prior of equal odds: what honest rows counted more is taken out again.
     return found.x[:-1], max(0.0, float(found.x[-1]) - log(_HONEST_COUNTS))

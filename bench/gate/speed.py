@@ -70,7 +70,6 @@ def _checks(parameters: int) -> Row:
         np.full(_VIRTUAL, 100),
         distinct=100,
         complete=True,
-        root_folds=np.zeros(0, np.int64),
     )
     checked, krum = compare((lambda: _all_checks(_named(updates[:_NODES]), cohort), lambda: rule(clients)), repeats=3)
     case = f"Gram-based checks, n = {_NODES} beside {_VIRTUAL} virtual, d = {parameters:,}"

@@ -76,7 +76,6 @@ weight_replay = "0.3"
 weight_utility = "0.3"
 weight_own_classes = "0.4"
 weight_energy = "0.5"
-weight_labels = "0.6"
 
 [contributions]
 work = 10000000000000
@@ -128,7 +127,6 @@ CONFIG_ROWS: list[tuple[str, int | str]] = [
     ("gate.weight_duplicate", 15_000),
     ("gate.weight_energy", 500),
     ("gate.weight_fit", 300),
-    ("gate.weight_labels", 600),
     ("gate.weight_own_classes", 400),
     ("gate.weight_replay", 300),
     ("gate.weight_size", 200),

@@ -33,7 +33,6 @@ def test_the_codes_that_evidence_and_REST_carry_do_not_change():
         "no-class-gains": 35,
         "harms-own-classes": 36,
         "unusual-parameters": 37,
-        "wrong-labels": 38,
         "under-suspicion": 40,
         "suspected": 41,
         "expellable": 42,

@@ -112,7 +112,6 @@ weight_replay = "0.3"
 weight_utility = "0.3"
 weight_own_classes = "0.4"
 weight_energy = "0.5"
-weight_labels = "0.6"
 
 [contributions]
 work = 1000000000

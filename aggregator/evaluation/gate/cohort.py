@@ -36,7 +36,6 @@ class Cohort:
 
     `updates` one for each; `folds` 0 or 1, shape (K,); `mixes` the share of each stratum in its samples, shape (K, strata);
     `sizes` samples of each, shape (K,), drawn from `distinct` ones at the least; `complete`: both folds hold every stratum.
-    `root_folds` the fold of each sample of the root set.
     """
 
     updates: tuple[Parameters, ...]
@@ -45,7 +44,6 @@ class Cohort:
     sizes: NDArray[np.int64]
     distinct: int
     complete: bool
-    root_folds: NDArray[np.int64]
 
 
 def virtual_cohort(
@@ -88,7 +86,6 @@ def virtual_cohort(
         np.array([len(datas[k]) for k in kept]),
         distinct=len(root_set) // 2,
         complete=all(len(found) == strata.count for found in present),
-        root_folds=fold_of,
     )
 
 

@@ -17,15 +17,14 @@ CHEAP = (
     Statistic.FIT,
     Statistic.REPLAY,
     Statistic.ENERGY,
-    Statistic.LABELS,
 )
 FUSED = (*CHEAP, Statistic.UTILITY, Statistic.OWN_CLASSES)
 
 _LEAST, _MOST = -1 * STATISTIC_UNIT, 8 * STATISTIC_UNIT
 """What is more usual than usual in one respect must not make up for what is strange in another."""
 
-_USUAL = {Statistic.REPLAY: 3 * STATISTIC_UNIT, Statistic.LABELS: STATISTIC_UNIT // 2}
-"""What honest nodes often reach in these says nothing, what is beyond says the more."""
+_USUAL_REPLAY = 3 * STATISTIC_UNIT
+"""What honest nodes often reach in it says nothing, what is beyond says the more."""
 
 _STRANGE = (Statistic.FIT, Statistic.ENERGY)
 _EXPLAINED = STATISTIC_UNIT
@@ -37,7 +36,7 @@ _CAP = 1 << 40
 
 
 def terms(statistics: Statistics, gate: GateSection) -> dict[Statistic, int]:
-    """What each fused statistic adds: weight times its clipped value, of some what is beyond the usual, of similarity what is
+    """What each fused statistic adds: weight times its clipped value, of replay what is beyond the usual, of similarity what is
     beyond half the bound.
     """
     weights = gate.weights
@@ -84,8 +83,8 @@ def _clipped(statistic: Statistic, statistics: Statistics, gate: GateSection) ->
     value = statistics[statistic]
     if statistic is Statistic.DUPLICATE:
         return max(0, value - nats(gate.duplicate) // 2)
-    if statistic in _USUAL:
-        return min(_MOST, max(0, value - _USUAL[statistic]))
+    if statistic is Statistic.REPLAY:
+        return min(_MOST, max(0, value - _USUAL_REPLAY))
     return min(_MOST, max(_LEAST, value))
 
 

@@ -12,7 +12,6 @@ from aggregator.evaluation.gate.fusion import is_grey
 from aggregator.evaluation.gate.geometry import Geometry, Raw, Values
 from aggregator.evaluation.gate.guard import heterogeneity
 from aggregator.evaluation.gate.inspection import Inspection, inspect
-from aggregator.evaluation.gate.labels import labels
 from aggregator.evaluation.gate.null import Null
 from aggregator.evaluation.gate.replay import replay
 from aggregator.evaluation.gate.statistics import STATISTIC_UNIT, Statistic, Statistics, in_units, norm
@@ -136,9 +135,6 @@ class _Measuring:
         repeated = replay(geometry)
         if repeated is not None:
             found[Statistic.REPLAY] = null.standardise(repeated, 0.05)
-        mislabelled = labels(geometry, self._inputs.task, self._inputs.base, self._inputs.root_set, self._strata)
-        if mislabelled is not None:
-            found[Statistic.LABELS] = null.standardise(mislabelled, 0.1)
         guard = heterogeneity(found, alike.max(axis=1, initial=0), complete=complete)
         found = {statistic: null.told * values for statistic, values in found.items()}
         found |= {Statistic.DUPLICATE: alike.max(axis=1, initial=0), Statistic.DUPLICATE_LOWER: lower, Statistic.ALLOWED: allowed}

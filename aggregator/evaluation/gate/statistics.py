@@ -20,7 +20,7 @@ class Statistic(IntEnum):
     `NORM` is the update's L2 norm, `REFERENCE` the upper quartile of those of the virtual nodes (the same in every leaf of a
     round; 0 where there are none), `ALLOWED` that of virtual nodes like this one (0 where not measured). `DUPLICATE` is the
     similarity to the most similar other node, `DUPLICATE_LOWER` to the most similar of lower index, both 0 … 1. From `SIZE` to
-    `ENERGY`, and in `LABELS`, values are standardised against the virtual nodes, larger being more suspicious, within ±16, and
+    `ENERGY` values are standardised against the virtual nodes, larger being more suspicious, within ±16, and
     0 where not measured. `GUARD` says how far the round's heterogeneity is outside what virtual nodes can show (the same in every
     leaf).
     """
@@ -38,8 +38,7 @@ class Statistic(IntEnum):
     OWN_CLASSES = 10
     ENERGY = 11
     GUARD = 12
-    LABELS = 13
-    ALLOWED = 14
+    ALLOWED = 13
 
 
 Statistics = tuple[int, ...]

@@ -33,15 +33,6 @@ class Strata:
         kinds: NDArray[np.int64] = np.minimum(found, self.count - 1).astype(np.int64)
         return kinds
 
-    def examples(self, data: Data) -> NDArray[np.int64]:
-        """For every kind a sample of `data` whose target stands for it: the middle one by its mean, 0 where there is none."""
-        kinds, means = self.of(data), _means(data)
-        found = np.zeros(self.count, np.int64)
-        for kind in np.unique(kinds):
-            members = np.flatnonzero(kinds == kind)
-            found[kind] = members[np.argsort(means[members], kind="stable")[len(members) // 2]]
-        return found
-
 
 def _are_classes(data: Data) -> bool:
     return data.targets.ndim == 1 and not data.targets.is_floating_point()

@@ -26,7 +26,6 @@ REASONS = {
     Statistic.UTILITY: Reason.NO_CLASS_GAINS,
     Statistic.OWN_CLASSES: Reason.HARMS_OWN_CLASSES,
     Statistic.ENERGY: Reason.UNUSUAL_PARAMETERS,
-    Statistic.LABELS: Reason.WRONG_LABELS,
 }
 """What the statistic that weighs most is called when a round's evidence is enough to refuse an update."""
 

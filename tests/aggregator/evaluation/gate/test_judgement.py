@@ -9,13 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from aggregator.evaluation.gate import labels as labels_module
 from aggregator.evaluation.gate.fusion import nats
 from aggregator.evaluation.gate.judgement import GateInputs, Judgement, judge
 from aggregator.evaluation.gate.statistics import Statistic
 from aggregator.evaluation.gate.verdict import FULL_WEIGHT, Claimed
 from aggregator.evaluation.round import evaluate_round, gate_inputs
-from aggregator.simulation.federation import divide
 from learning.data import Data
 from learning.parameters import initial_parameters
 from learning.recipe import Recipe
@@ -92,33 +90,6 @@ def test_an_attacker_is_named_and_nobody_else(name: str) -> None:
     assert found[2].reason.sentence
     assert not any(decision.verdict in REFUSED for node, decision in found.items() if node != 2)
     assert (found[2].reputation or 0) > max(found[node].reputation or 0 for node in found if node != 2)
-
-
-def two_classes_swapped() -> Sent:
-    """Node 2's data, its 3s and 8s under each other's label."""
-    whole = digits()
-    own = divide(whole.task.load("training"), PARTS, None, 1)[2]
-    targets = torch.where(own.targets == 3, 8, torch.where(own.targets == 8, 3, own.targets))
-    return Sent(train(whole.task, whole.base, Data(own.features, targets), Recipe.from_config(CONFIG.recipe), 1), len(own))
-
-
-def test_classes_under_anothers_label_show_although_all_else_is_right() -> None:
-    found = judge(inputs_of(sent_by((2, two_classes_swapped())))).measured
-    labels = {node: values[Statistic.LABELS] for node, values in found.items()}
-    assert labels[2] > max(labels[node] for node in labels if node != 2) + nats(500)
-
-
-@pytest.mark.parametrize(("name", "value"), [("_FLOATS", 100 * 330), ("_FLOATS", 0), ("_MOST_STRATA", 9)])
-def test_labels_are_read_from_the_last_tensors_where_all_are_too_many(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: int
-) -> None:
-    monkeypatch.setattr(labels_module, name, value)
-    measured = judge(inputs_of(sent_by((2, ATTACKS["flipped labels"])))).measured
-    found = [values[Statistic.LABELS] for values in measured.values()]
-    if value == 100 * 330:  # the output layer of the digits' network
-        assert max(found) == found[2] > 2 * nats(1000)
-    else:
-        assert not any(found)
 
 
 def test_a_majority_of_attackers_is_named_too() -> None:

@@ -89,7 +89,5 @@ def test_strata_are_the_classes_or_the_quarters_of_the_targets() -> None:
     numbers = Data(features, torch.arange(8).float()[:, None])
     quarters = Strata(numbers, ())
     assert np.bincount(quarters.of(numbers)).tolist() == [2, 2, 2, 2]
-    assert [quarters.of(numbers)[example] for example in quarters.examples(numbers)] == [0, 1, 2, 3]
-    assert [classes.targets[example] for example in strata.examples(classes)[[0, 2, 3]]] == [3, 7, 9]
     constant = Data(features, torch.zeros(8))
     assert set(Strata(constant, ()).of(constant)) <= {0, 1}

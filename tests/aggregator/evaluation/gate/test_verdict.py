@@ -191,12 +191,13 @@ def test_the_strongest_statistic_names_the_reason_of_a_lost_round() -> None:
     assert judged(energy=8, affine=7).reason is Reason.UNUSUAL_PARAMETERS
     assert judged(duplicate=1.0).reason is Reason.SIMILAR_TO_ANOTHER
     assert judged(own_classes=8, affine=6).reason is Reason.HARMS_OWN_CLASSES
-    assert judged(labels=8, affine=5).reason is Reason.WRONG_LABELS
 
 
 def test_where_honest_nodes_go_far_only_what_is_beyond_counts() -> None:
-    assert judged(9, replay=3, labels=0.5).reputation == judged(9).reputation == judged(9, replay=-16, labels=-16).reputation
-    assert judged(replay=13, labels=5).reputation == (8 * 300 + 4500 * 600 // 1000 - 2000) * STATISTIC_UNIT // 1000
+    assert judged(9, replay=3).reputation == judged(9).reputation == judged(9, replay=-16).reputation
+    carried = 9 * STATISTIC_UNIT * 850 // 1000 - 2 * STATISTIC_UNIT
+    assert judged(9, replay=9).reputation == carried + 6 * STATISTIC_UNIT * 300 // 1000
+    assert judged(9, replay=13).reputation == carried + 8 * STATISTIC_UNIT * 300 // 1000
 
 
 def test_the_higher_index_of_a_similar_pair_is_the_copy() -> None:
