@@ -40,10 +40,10 @@ duplicate = "0.85"              # so similar (of 1) an update is to another one 
 prior = "1.76"                  # nats taken off the evidence of a round, see docs/gate.md
 grey = "2.285"                  # above minus so many nats the dear check is made
 forgetting = "0.85"             # what a round keeps of the suspicion before it
-down_weight = "3.901"           # suspicion above which an update counts less
-reject_round = "4.052"          # evidence of one round above which the update is rejected
-reject = "4.877"                # suspicion above which it is
-expel = "18.014"                # suspicion above which the evidence says that the node can be expelled
+down_weight = "4.021"           # suspicion above which an update counts less
+reject_round = "3.15"           # evidence of one round above which the update is rejected
+reject = "5.027"                # suspicion above which it is
+expel = "14.699"                # suspicion above which the evidence says that the node can be expelled
 guard = "3"                     # so far outside calibration nobody is rejected on statistics, only quarantined
 quarantine_weight = "0.5"       # what a new node's weight is multiplied by, and everybody's under suspicion then
 # Nats of evidence per standard deviation of each statistic; `fairshare aggregator calibrate` fits them.
