@@ -22,14 +22,14 @@ _NODES = (
 def played(cell: Cell, defence: str) -> Played:
     """Play, unless the same was played before."""
     cell = _played_as(cell, defence)
-    found: dict[str, Any] = piece(_name(cell, defence), _version(defence), lambda: asdict(play(cell, defence)))
+    found: dict[str, Any] = piece(_name(cell, defence), version_of(defence), lambda: asdict(play(cell, defence)))
     rounds = [Round(**{**one, **{key: _by_node(one[key]) for key in _BY_NODE}}) for one in found["rounds"]]
     return Played(**{**found, "rounds": rounds})
 
 
 def is_played(cell: Cell, defence: str) -> bool:
     """Whether `played` would find it done."""
-    return has_piece(_name(_played_as(cell, defence), defence), _version(defence))
+    return has_piece(_name(_played_as(cell, defence), defence), version_of(defence))
 
 
 def _name(cell: Cell, defence: str) -> str:
@@ -50,7 +50,8 @@ def _by_node(found: dict[str, Any]) -> dict[int, Any]:
 
 
 @cache
-def _version(defence: str) -> str:
+def version_of(defence: str) -> str:
+    """What the outcomes under `defence` depend on, as a name: other sources, other pieces."""
     if defence == GATE:
         return source_hash(*_NODES, "aggregator/evaluation", "aggregator/template.py")
     return source_hash(*_NODES, "bench/gate/detectors.py")
