@@ -25,10 +25,10 @@ _PENALTY = 0.01
 _HONEST_COUNTS = 3
 """An honest row counts this many times an attacking one: the fit is to be good where false alarms are rare."""
 
-_STRANGE = 0.001
+_BY_ONE_ROUND = 0.001
 """Of honest node-rounds, those that one round's evidence may cost."""
 
-_SUSPECTED = 0.0005
+_BY_SUSPICION = 0.0005
 """Those that suspicion may cost. It costs an honest node several in a row, of which all but the first are for being suspected."""
 
 _DEAR_MISSED = 0.01
@@ -135,9 +135,9 @@ def _with_thresholds(gate: GateSection, paths: Sequence[Path], values: Sequence[
     honest = [ratios(own, gate).tolist() for path, own in zip(paths, values, strict=True) if not path.malicious]
     suspicions = [list(accumulate(own, lambda before, ratio: _suspicion(before, ratio, gate), initial=0))[1:] for own in honest]
     pairs = [pair for both in zip(honest, suspicions, strict=True) for pair in zip(*both, strict=True)]
-    fast = max(_quantile([ratio for ratio, _ in pairs], 1 - _STRANGE), nats(_LEAST))
+    fast = max(_quantile([ratio for ratio, _ in pairs], 1 - _BY_ONE_ROUND), nats(_LEAST))
     # The slow threshold is for what the fast one lets through, so rounds that it has caught already do not count.
-    slow = max(_quantile([suspicion for ratio, suspicion in pairs if ratio <= fast], 1 - _SUSPECTED), nats(_LEAST))
+    slow = max(_quantile([suspicion for ratio, suspicion in pairs if ratio <= fast], 1 - _BY_SUSPICION), nats(_LEAST))
     highest = max(suspicion for _, suspicion in pairs)
     reject = _thousandths(slow / STATISTIC_UNIT) + 1
     reject_round = _thousandths(fast / STATISTIC_UNIT) + 1

@@ -40,14 +40,14 @@ def test_fitted_sections_are_valid_configs_and_leave_the_rest_alone() -> None:
 
 
 def test_honest_nodes_are_hardly_ever_rejected_and_never_expelled() -> None:
-    paths = federations(STRONG, honest=100)
+    paths = federations(STRONG, honest=400)  # a quantile of one in two thousand needs thousands of rounds
     fitted = fit(paths, GATE)
     decisions = [decision for one in paths if not one.malicious for decision in judged(one, fitted)]
     rejected = sum(decision.verdict is Verdict.REJECT for decision in decisions)
     assert rejected <= 0.002 * len(decisions)
     assert not any(decision.reason is Reason.EXPELLABLE for decision in decisions)
     attackers = [hit for one in paths if one.malicious for hit in named(one, fitted)]
-    assert np.mean(attackers) > 0.8
+    assert np.mean(attackers) > 0.9
 
 
 def test_rounds_in_which_a_malicious_node_behaves_teach_nothing() -> None:
