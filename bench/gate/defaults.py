@@ -6,7 +6,7 @@ another fit to the same takes seconds. Printed; `--write` puts the result into a
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path as File
 from typing import Any
 
@@ -26,7 +26,7 @@ from bench.pieces import piece, source_hash
 _FIRST_SEED = 100
 """Far from the benchmark's seeds: other samples, other nodes, other initial weights."""
 
-_TASKS = {"fashion-mlp": 2, "digits": 1}
+TASKS = {"fashion-mlp": 2, "digits": 1}
 """Federations of each task under each attack that the fit is made of."""
 
 _UNSEEN = {"breast-cancer": 1}
@@ -37,7 +37,7 @@ _ROUNDS = 12
 
 _DECIDING = ("fusion.py", "verdict.py", "explanation.py")
 _GATE_FILES = sorted((File(__file__).parents[2] / "aggregator/evaluation/gate").glob("*.py"))
-_MEASURING = (
+MEASURING = (
     "aggregator/simulation",
     "aggregator/evaluation/gram.py",
     "learning/cohort.py",
@@ -55,8 +55,7 @@ _GATE = re.compile(r"(?s)(?m)(^\[gate\].*?)(?=^\[contributions\])")
 def main(arguments: list[str]) -> None:
     """Simulate what is not simulated yet, fit, judge, print; `--write` edits the template."""
     torch.set_num_threads(1)
-    attacks = [attack for attack in ATTACKS if attack not in LEFT_OUT]
-    paths, unseen = ([path for one in _planned(tasks, attacks) for path in _paths(*one)] for tasks in (_TASKS, _UNSEEN))
+    paths, unseen = simulated(), simulated(_UNSEEN)
     gate = config().gate
     fitted, expected = fit(paths, gate), expect(paths, gate)
     for key, value in fitted.model_dump().items():
@@ -74,14 +73,16 @@ def main(arguments: list[str]) -> None:
         _TEMPLATE.write_text(before + with_gate(section, fitted) + after)
 
 
-def _planned(tasks: Mapping[str, int], attacks: Sequence[str]) -> Iterable[tuple[str, Scenario]]:
+def simulated(tasks: Mapping[str, int] = TASKS, *, quietly: bool = False) -> list[Path]:
+    """What every node of all these federations was measured to be: pieces, or simulated now."""
+    attacks = [attack for attack in ATTACKS if attack not in LEFT_OUT]
     plan = [(task, scenario) for task, count in tasks.items() for scenario in scenarios(attacks, count, _FIRST_SEED)]
-    return track(plan, "simulating")
+    return [path for one in track(plan, "simulating", disable=quietly) for path in _paths(*one)]
 
 
 def _paths(task: str, scenario: Scenario) -> Iterator[Path]:
     name = f"defaults={task}={scenario.attack}={scenario.alpha}={scenario.share}={scenario.seed}"
-    version = source_hash(*_MEASURING)
+    version = source_hash(*MEASURING)
     for found in piece(name, version, lambda: _simulated(task, scenario)):
         yield Path(scenario, found["malicious"], np.array(found["statistics"], np.int64), np.array(found["attacking"]))
 

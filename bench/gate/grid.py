@@ -3,14 +3,17 @@
 import random
 from collections.abc import Iterator
 
+from aggregator.calibration.paths import LEFT_OUT
 from aggregator.simulation.attacks import ATTACKS
 from bench.gate.cells import Cell
 from bench.gate.detectors import BYZFL, DETECTORS
-from bench.gate.play import GATE, ORACLE
+from bench.gate.play import BLIND, GATE, ORACLE
 
 HEADLINE_SEEDS = range(5)
+BLIND_SEEDS = range(2)
+"""With thresholds fitted without the attack, at Dirichlet 0.3: each attack takes a fit of its own."""
 PEER_SEEDS = range(1)
-"""Peers cost ten times what the gate costs: they play the gate's first federation, and the quick attacks."""
+"""Fifteen peers play the gate's first federation, under the quick attacks."""
 
 SKEWS: tuple[float | None, ...] = (None, 0.3)
 QUICK = (
@@ -41,7 +44,8 @@ def quick() -> Iterator[Turn]:
 
 
 def headline() -> Iterator[Turn]:
-    """Every attack and none at 30 % malicious, and lone attackers, IID and Dirichlet 0.3; then the peers.
+    """Every attack and none at 30 % malicious, and lone attackers, IID and Dirichlet 0.3; the gate that has not met the attack;
+    then the peers.
 
     Seed after seed, so that what is done so far is whole.
     """
@@ -51,6 +55,8 @@ def headline() -> Iterator[Turn]:
                 cell = Cell("fashion-mlp", alpha, share, attack, seed)
                 yield cell, GATE
                 yield cell, ORACLE
+    for seed in BLIND_SEEDS:
+        yield from ((Cell("fashion-mlp", 0.3, 0.3, attack, seed), BLIND) for attack in ATTACKS if attack not in LEFT_OUT)
     for seed in PEER_SEEDS:
         for alpha in reversed(SKEWS):
             for attack in ("none", *QUICK):

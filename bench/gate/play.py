@@ -1,7 +1,7 @@
 """Plays one cell under one defence: the gate, a rule of the peers, or the oracle that knows who is honest."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from aggregator.simulation.attacks.data import TARGET, with_trigger
 from aggregator.simulation.federation import Federation, draw_malicious, simulate
 from aggregator.simulation.participants import Participants
 from aggregator.simulation.vectors import Vector, flatten, unflatten
+from bench.gate.blind import blind_to
 from bench.gate.cells import ROUNDS, Cell, federation
 from bench.gate.detectors import BYZFL, DETECTORS, Aggregate, Context, Rule
 from learning.data import Data
@@ -21,7 +22,8 @@ from learning.training import train
 from protocol.parameters import Parameters
 from protocol.verdicts import Verdict
 
-GATE, ORACLE = "gate", "oracle"
+GATE, BLIND, ORACLE = "gate", "gate, fitted without the attack", "oracle"
+GATES = (GATE, BLIND)
 NAMED = (Verdict.REJECT, Verdict.DUPLICATE)
 
 
@@ -51,19 +53,21 @@ class Played:
 
 
 def play(cell: Cell, defence: str) -> Played:
-    """Play the whole cell. `defence`: "gate", "oracle", or a name in `DETECTORS` or `BYZFL`."""
+    """Play the whole cell. `defence`: `GATE`, `BLIND`, `ORACLE`, or a name in `DETECTORS` or `BYZFL`."""
     whole, tested = federation(cell.task, cell.alpha, cell.seed)
+    if defence == BLIND:
+        whole = replace(whole, config=whole.config.model_copy(update={"gate": blind_to(cell.attack)}))
     malicious = draw_malicious(len(whole.nodes), cell.share, cell.seed)
     rounds: list[Round] = []
     failure = None
     model: Parameters = whole.base
     try:
-        turns = _under_gate(cell, whole, malicious) if defence == GATE else _under_rule(cell, whole, malicious, defence)
+        turns = _under_gate(cell, whole, malicious) if defence in GATES else _under_rule(cell, whole, malicious, defence)
         for merged, one in turns:
             model = merged
             rounds.append(one)
     except (LearningError, ValueError, AttributeError, TypeError) as error:  # a rule that NaN or its own bounds end
-        if defence == GATE:
+        if defence in GATES:
             raise
         failure = f"{type(error).__name__}: {error}"
     accuracy, backdoor = _test(whole.task, model, tested, cell)

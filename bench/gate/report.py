@@ -7,7 +7,7 @@ from aggregator.calibration.rates import Rate, pooled
 from aggregator.simulation.attacks import ATTACKS
 from bench.gate.figures import Figures, average
 from bench.gate.grid import LONE
-from bench.gate.play import GATE, ORACLE
+from bench.gate.play import BLIND, GATE, ORACLE
 from bench.report import Goal, Row, row
 
 OPEN_TARGETS = ("targeted-flip", "lazy", "on-off", "drift", "gap")
@@ -39,20 +39,39 @@ def _pooled(settings: str, cells: Sequence[Figures], results: Results) -> list[R
         skewed = suite[0].cell.alpha is not None and suite[0].cell.alpha <= 0.1
         recall_goal = Goal(at_least=0.98 if majority else 0.9 if skewed else 0.97)
         false_goal = Goal(at_most=0.05 if majority else 0.01 if skewed else 0.005)
-        by_attack = {name: pooled(one.recall for one in suite if one.cell.attack == name) for name in ATTACKS}
         settled = {name: pooled(one.settled_recall for one in suite if one.cell.attack == name) for name in ATTACKS}
         found += [
-            row(settings, "recall, mean of the suite's attacks", _mean(by_attack.values()), "share", recall_goal),
+            row(settings, "recall, mean of the suite's attacks", _mean(_by_attack(suite).values()), "share", recall_goal),
             row(settings, "recall from round 6 on, mean of the suite's attacks", _mean(settled.values()), "share"),
             *_rate_rows(settings, "false positives under attack", pooled(one.false_positives for one in suite), false_goal),
             row(settings, "federations played", len(suite), "cells"),
         ]
         found += _against_oracle(settings, suite, results.get(ORACLE, []))
+        found += _blind(settings, suite, results.get(BLIND, []))
     if clean:
         worst = max(one.false_positives.value for one in clean)
         found += _rate_rows(settings, "false positives without attack", pooled(one.false_positives for one in clean), None)
         found.append(row(settings, "false positives without attack, worst seed", worst, "share", Goal(at_most=0.01)))
     return found
+
+
+def _blind(settings: str, suite: Sequence[Figures], blind: Sequence[Figures]) -> list[Row]:
+    """The same with thresholds that were fitted without the attack, and what the shipped ones make of the very same cells."""
+    without = {one.cell: one for one in blind}
+    both = [(one, without[one.cell]) for one in suite if one.cell in without]
+    if not both:
+        return []
+    shipped, fitted = zip(*both, strict=True)
+    recall, own = (_mean(_by_attack(side).values()) for side in (fitted, shipped))
+    alarms, of_shipped = (pooled(one.false_positives for one in side).value for side in (fitted, shipped))
+    return [
+        row(settings, "recall, mean of the attacks, each left out of the fit", recall, "share", None, GATE, own),
+        row(settings, "false positives under attack, each left out of the fit", alarms, "share", None, GATE, of_shipped),
+    ]
+
+
+def _by_attack(cells: Sequence[Figures]) -> dict[str, Rate]:
+    return {name: pooled(one.recall for one in cells if one.cell.attack == name) for name in ATTACKS}
 
 
 def _per_case(case: str, cells: Sequence[Figures], results: Results) -> list[Row]:

@@ -7,7 +7,8 @@ from typing import Any
 from aggregator.simulation.attacks import ATTACKS
 from aggregator.simulation.attacks.attack import always
 from bench.gate.cells import Cell
-from bench.gate.play import GATE, ORACLE, Played, Round, play
+from bench.gate.defaults import MEASURING
+from bench.gate.play import BLIND, GATE, ORACLE, Played, Round, play
 from bench.pieces import has_piece, piece, source_hash
 
 _NODES = (
@@ -16,7 +17,10 @@ _NODES = (
     "bench/gate/cells.py",
     "bench/gate/tasks.py",
 )
-"""What the peers' outcomes depend on, beside their rules; the gate's also depend on the whole evaluation and the config."""
+"""What the peers' outcomes depend on, beside their rules."""
+
+_GATE = ("aggregator/evaluation", "aggregator/template.py")
+"""What the gate's depend on further: the whole evaluation, and the config."""
 
 
 def played(cell: Cell, defence: str) -> Played:
@@ -53,5 +57,7 @@ def _by_node(found: dict[str, Any]) -> dict[int, Any]:
 def version_of(defence: str) -> str:
     """What the outcomes under `defence` depend on, as a name: other sources, other pieces."""
     if defence == GATE:
-        return source_hash(*_NODES, "aggregator/evaluation", "aggregator/template.py")
+        return source_hash(*_NODES, *_GATE)
+    if defence == BLIND:
+        return source_hash(*_NODES, *_GATE, *MEASURING, "aggregator/calibration")
     return source_hash(*_NODES, "bench/gate/detectors.py")
