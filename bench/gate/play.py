@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from aggregator.simulation.attacks import ATTACKS
+from aggregator.simulation.attacks.attack import Attack
 from aggregator.simulation.attacks.data import TARGET, with_trigger
 from aggregator.simulation.federation import Federation, draw_malicious, simulate
 from aggregator.simulation.participants import Participants
@@ -62,7 +63,10 @@ def play(cell: Cell, defence: str) -> Played:
     failure = None
     model: Parameters = whole.base
     try:
-        turns = _under_gate(cell, whole, malicious) if defence in GATES else _under_rule(cell, whole, malicious, defence)
+        if defence in GATES:
+            turns = under_gate(whole, ATTACKS.get(cell.attack), malicious, cell.seed)
+        else:
+            turns = _under_rule(cell, whole, malicious, defence)
         for merged, one in turns:
             model = merged
             rounds.append(one)
@@ -70,13 +74,15 @@ def play(cell: Cell, defence: str) -> Played:
         if defence in GATES:
             raise
         failure = f"{type(error).__name__}: {error}"
-    accuracy, backdoor = _test(whole.task, model, tested, cell)
-    return Played(accuracy, backdoor, [len(own) for own in whole.nodes], sorted(malicious), rounds, failure)
+    right, backdoor = _test(whole.task, model, tested, cell)
+    return Played(right, backdoor, [len(own) for own in whole.nodes], sorted(malicious), rounds, failure)
 
 
-def _under_gate(cell: Cell, whole: Federation, malicious: frozenset[int]) -> Iterator[tuple[Parameters, Round]]:
-    attack = ATTACKS.get(cell.attack)
-    for one in simulate(whole, attack, malicious, ROUNDS, cell.seed):
+def under_gate(
+    whole: Federation, attack: Attack | None, malicious: frozenset[int], seed: int
+) -> Iterator[tuple[Parameters, Round]]:
+    """Every round under the gate, and the model after it."""
+    for one in simulate(whole, attack, malicious, ROUNDS, seed):
         nodes = one.outcome.nodes
         yield (
             one.outcome.merged,
@@ -128,15 +134,16 @@ def _aggregate(
 
 
 def _test(task: Task, model: Parameters, tested: Data, cell: Cell) -> tuple[float, float | None]:
-    accuracy = _correct(task, model, tested)
+    right = accuracy(task, model, tested)
     if cell.attack not in ATTACKS or not ATTACKS[cell.attack].backdoor:
-        return accuracy, None
+        return right, None
     others = tested.take(np.flatnonzero(tested.targets.numpy() != TARGET))
     marked = with_trigger(others)
-    return accuracy, _correct(task, model, Data(marked.features, marked.targets * 0 + TARGET))
+    return right, accuracy(task, model, Data(marked.features, marked.targets * 0 + TARGET))
 
 
-def _correct(task: Task, model: Parameters, data: Data) -> float:
+def accuracy(task: Task, model: Parameters, data: Data) -> float:
+    """The share of `data` that `model` gets right."""
     # A model that NaN has reached is as good as its answer to everything: the first class.
     if not all(np.isfinite(array).all() for array in model.values()):
         return float((data.targets == 0).float().mean())

@@ -26,7 +26,11 @@ _GATE = ("aggregator/evaluation", "aggregator/template.py")
 def played(cell: Cell, defence: str) -> Played:
     """Play, unless the same was played before."""
     cell = _played_as(cell, defence)
-    found: dict[str, Any] = piece(_name(cell, defence), version_of(defence), lambda: asdict(play(cell, defence)))
+    return restored(piece(_name(cell, defence), version_of(defence), lambda: asdict(play(cell, defence))))
+
+
+def restored(found: dict[str, Any]) -> Played:
+    """From the JSON that it was kept as."""
     rounds = [Round(**{**one, **{key: _by_node(one[key]) for key in _BY_NODE}}) for one in found["rounds"]]
     return Played(**{**found, "rounds": rounds})
 
