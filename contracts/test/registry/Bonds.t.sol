@@ -263,12 +263,13 @@ contract BondsTest is BaseTest {
 }
 
 // proofFee
-// └── of the least stake that may be: half of it, no less
-contract LeastStakeTest is BaseTest {
-    uint256 private constant LEAST = 2 * PROOF_FEE;
+// └── of the least stake and of the least bond that may be: half of it, no less
+contract LeastAmountsTest is BaseTest {
+    uint256 private constant LEAST = SCORER_BOND;
+    uint256 private constant FEE = LEAST / 2;
 
     function _amounts() internal pure override returns (BondRegistry.Amounts memory) {
-        return BondRegistry.Amounts(LEAST, AGGREGATOR_BOND, SCORER_BOND, PROOF_FEE, OPEN_FEE);
+        return BondRegistry.Amounts(LEAST, AGGREGATOR_BOND, LEAST, FEE, OPEN_FEE);
     }
 
     function test_slash_ofTheLeastStake() public {
@@ -278,6 +279,12 @@ contract LeastStakeTest is BaseTest {
         registry.join{value: LEAST}(_key(0), _payout(0), invitation, signature);
         vm.prank(address(court));
         registry.slashNode(0, STRANGER);
-        vm.assertEq(registry.owed(STRANGER), PROOF_FEE);
+        vm.assertEq(registry.owed(STRANGER), FEE);
+    }
+
+    function test_slash_ofTheLeastBond() public {
+        vm.prank(address(court));
+        registry.slashBond(_scorers(1)[0], STRANGER, false);
+        vm.assertEq(registry.owed(STRANGER), FEE);
     }
 }
