@@ -18,7 +18,7 @@ class Figures:
     """One cell under one defence. Node-rounds count: of nodes that attacked in that round for `recall`, of nodes that never
     attack in the cell for `false_positives`. `to_name`: rounds from a node's first attack until it was first named, per named
     node. `tokens`: what the attackers earned per sample over what the honest earned per sample, from round 6 on; None where no
-    tokens are paid.
+    tokens are paid. `malicious` nodes and what each node `earned` from round 6 on, in units of score.
     """
 
     cell: Cell
@@ -32,6 +32,12 @@ class Figures:
     expelled_honest: int
     expelled_attackers: int
     failure: str | None
+    malicious: tuple[int, ...]
+    earned: tuple[int, ...]
+
+    def part_of(self, nodes: Iterable[int]) -> float:
+        """The part of all tokens, from round 6 on, that went to `nodes`; 0 where none are paid."""
+        return sum(self.earned[node] for node in nodes) / max(sum(self.earned), 1)
 
 
 def figures(cell: Cell, played: Played) -> Figures:
@@ -59,6 +65,8 @@ def figures(cell: Cell, played: Played) -> Figures:
         len(expelled & honest),
         len(expelled & culprits),
         played.failure,
+        tuple(played.malicious),
+        tuple(sum(one.scores.get(node, 0) for one in played.rounds[SETTLED - 1 :]) for node in range(len(played.samples))),
     )
 
 

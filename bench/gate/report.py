@@ -90,6 +90,7 @@ def _per_case(case: str, cells: Sequence[Figures], results: Results) -> list[Row
     if tokens is not None:
         goal = Goal(at_most=0.1)
         found.append(row(case, "attackers' tokens per sample against honest ones', from round 6 on", tokens, "share", goal))
+    found += beside_honesty(case, cells, results[GATE])
     backdoor = average(one.backdoor for one in cells)
     if backdoor is not None:
         found.append(row(case, "backdoor success", backdoor, "share", Goal(at_most=0.05)))
@@ -99,6 +100,19 @@ def _per_case(case: str, cells: Sequence[Figures], results: Results) -> list[Row
         if defence not in (GATE, ORACLE):
             found += _peer(case, defence, cells, others)
     return found
+
+
+def beside_honesty(case: str, cells: Sequence[Figures], gate: Sequence[Figures]) -> list[Row]:
+    """A sample is worth more on one node than on another, so attackers stand beside themselves in the seed's clean federation."""
+    clean = {(one.cell.task, one.cell.alpha, one.cell.seed): one for one in gate if one.cell.attack == "none"}
+    both = [(one, clean.get((one.cell.task, one.cell.alpha, one.cell.seed))) for one in cells if one.malicious]
+    honest = sum(other.part_of(one.malicious) for one, other in both if other is not None)
+    if not honest:
+        return []
+    attacking = sum(one.part_of(one.malicious) for one, other in both if other is not None)
+    return [
+        row(case, "attackers' tokens against what the same nodes earn by honesty, from round 6 on", attacking / honest, "share")
+    ]
 
 
 def _peer(case: str, defence: str, cells: Sequence[Figures], others: Sequence[Figures]) -> list[Row]:

@@ -4,7 +4,7 @@ Whoever tunes a gate on a suite learns the suite; weights and thresholds were fi
 Dirichlet 0.3, 30 % malicious. Every case is kept as a piece, so it can be stopped and goes on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from aggregator.simulation.federation import draw_malicious
 from bench.gate.cells import Cell, federation
 from bench.gate.figures import Figures, average, figures
 from bench.gate.play import GATE, ORACLE, Played, accuracy, under_gate
+from bench.gate.report import beside_honesty
 from bench.gate.results import played, restored, version_of
 from bench.pieces import piece, source_hash
 from bench.report import Goal, Row, publish, row
@@ -158,13 +159,15 @@ def main() -> None:
     version = source_hash("bench/gate/unmet.py") + version_of(GATE)
     for attack in track(_unmet(), "playing"):
         assert attack.name not in ATTACKS
-        results, oracle = [], []
+        results, clean, oracle = [], [], []
         for seed in _SEEDS:
             cell = Cell("fashion-mlp", 0.3, 0.3, attack.name, seed)
             kept = piece(f"unmet={attack.name}={seed}", version, partial(_play, cell, attack))
             results.append(figures(cell, restored(kept)))
+            honest = Cell("fashion-mlp", 0.3, 0.0, "none", seed)
+            clean.append(figures(honest, played(honest, GATE)))
             oracle.append(played(Cell("fashion-mlp", 0.3, 0.3, "backdoor", seed), ORACLE).accuracy)
-        found += _rows(attack.name, results, oracle)
+        found += [*_rows(attack.name, results, oracle), *beside_honesty(attack.name, results, clean)]
     publish("gate-unmet", found)
 
 
@@ -179,8 +182,7 @@ def _play(cell: Cell, attack: Attack) -> dict[str, Any]:
     return asdict(Played(accuracy(whole.task, model, tested), None, samples, sorted(malicious), rounds))
 
 
-def _rows(name: str, results: Iterable[Figures], oracle: list[float]) -> list[Row]:
-    results = list(results)
+def _rows(name: str, results: Sequence[Figures], oracle: Sequence[float]) -> list[Row]:
     recall = pooled(one.recall for one in results)
     settled = pooled(one.settled_recall for one in results)
     alarms = pooled(one.false_positives for one in results)

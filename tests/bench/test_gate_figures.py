@@ -35,6 +35,7 @@ def test_node_rounds_are_counted() -> None:
     assert (found.expelled_honest, found.expelled_attackers) == (0, 1)
     # Attackers earn 1 of 10 on 200 samples, honest nodes 9 of 10 on 150.
     assert found.tokens == pytest.approx((1 / 200) / (9 / 150))
+    assert found.part_of(found.malicious) == pytest.approx(1 / 10)
 
 
 def test_a_rule_that_names_nobody_has_no_recall() -> None:
@@ -43,6 +44,16 @@ def test_a_rule_that_names_nobody_has_no_recall() -> None:
     found = figures(CELL, one)
     assert found.recall == found.false_positives == Rate(0, 0)
     assert found.tokens is None
+
+
+def test_attackers_are_compared_with_themselves_when_honest() -> None:
+    attacked, clean = played(), played()
+    clean.malicious = []
+    for one in clean.rounds:
+        one.attacking, one.scores = [], {0: 2_000_000, 1: 2_000_000, 2: 3_000_000, 3: 3_000_000}
+    cells = [figures(CELL, attacked), figures(Cell("fashion-mlp", 0.3, 0.0, "none", 0), clean)]
+    found = [row for row in rows({"gate": cells}) if "by honesty" in row.metric]
+    assert [row.value for row in found] == [pytest.approx(0.1 / 0.4)]
 
 
 def test_rows_pool_attacks_and_stand_beside_peers_on_the_same_cells() -> None:
