@@ -1,4 +1,7 @@
-"""The gate of an operator who has never met the attack: leave one attack out."""
+"""The gate with weights and thresholds that were fitted without one attack. What is measured and what is set by hand stays.
+
+The fit's federations are simulated first, unless `make gate-defaults` has done so.
+"""
 
 from functools import cache
 
@@ -11,7 +14,7 @@ from protocol.config import GateSection
 
 @cache
 def blind_to(attack: str) -> GateSection:
-    """Weights and thresholds as `make gate-defaults` fits them, to everything but the federations under `attack`."""
+    """As `make gate-defaults` fits it, but to everything except the federations under `attack`."""
     return fit([path for path in _all() if path.scenario.attack != attack], config().gate)
 
 

@@ -27,7 +27,7 @@ _FIRST_SEED = 100
 """Far from the benchmark's seeds: other samples, other nodes, other initial weights."""
 
 TASKS = {"fashion-mlp": 2, "digits": 1}
-"""Federations of each task under each attack that the fit is made of."""
+"""Federations of each task that the fit is made of, under each attack, and as many honest ones for each skew."""
 
 _UNSEEN = {"breast-cancer": 1}
 """The same of a task that the fit does not see: nodes of a dozen patients."""
@@ -74,7 +74,7 @@ def main(arguments: list[str]) -> None:
 
 
 def simulated(tasks: Mapping[str, int] = TASKS, *, quietly: bool = False) -> list[Path]:
-    """What every node of all these federations was measured to be: pieces, or simulated now."""
+    """What every node of all these federations was measured to be: read from pieces, or simulated. `quietly`: without a bar."""
     attacks = [attack for attack in ATTACKS if attack not in LEFT_OUT]
     plan = [(task, scenario) for task, count in tasks.items() for scenario in scenarios(attacks, count, _FIRST_SEED)]
     return [path for one in track(plan, "simulating", disable=quietly) for path in _paths(*one)]

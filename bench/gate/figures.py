@@ -15,10 +15,11 @@ SETTLED = 6
 
 @dataclass(frozen=True)
 class Figures:
-    """One cell under one defence. Node-rounds count: of nodes that attacked in that round for `recall`, of nodes that never
-    attack in the cell for `false_positives`. `to_name`: rounds from a node's first attack until it was first named, per named
-    node. `tokens`: what the attackers earned per sample over what the honest earned per sample, from round 6 on; None where no
-    tokens are paid. `malicious` nodes and what each node `earned` from round 6 on, in units of score.
+    """One cell under one defence. Node-rounds count: of nodes that attacked in that round for `recall`, of nodes that are not
+    malicious for `false_positives`; a colluder that behaves counts in neither. `to_name`: rounds from a node's first attack until
+    it was first named, per named node. `tokens`: what nodes that ever attacked earned per sample over what nodes that are not
+    malicious did, from round 6 on; None without attackers, and where no honest node is paid. `malicious`: all colluders, also
+    those that never attack; `earned` by each node from round 6 on, in units of score.
     """
 
     cell: Cell

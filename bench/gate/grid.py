@@ -65,7 +65,7 @@ def headline() -> Iterator[Turn]:
 
 
 def full() -> Iterator[Turn]:
-    """At most 300 cells: what the issue's table asks for first, then a fixed random sample of the whole grid."""
+    """At most 300 cells: first those that docs/gate.md has a row for, then a fixed random sample of the whole grid."""
     wanted = [Cell("fashion-mlp", 0.3, 0.6, attack, seed) for seed in range(2) for attack in _MAJORITY]
     wanted += [Cell("fashion-mlp", 0.1, 0.0, "none", seed) for seed in range(3)]
     wanted += [Cell("fashion-mlp", 0.1, 0.3, attack, seed) for seed in range(2) for attack in _SUBSET]

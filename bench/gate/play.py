@@ -1,4 +1,4 @@
-"""Plays one cell under one defence: the gate, a rule of the peers, or the oracle that knows who is honest."""
+"""Plays one cell under one defence: the gate, shipped or fitted without the attack, a peer's rule, or the oracle."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -54,7 +54,7 @@ class Played:
 
 
 def play(cell: Cell, defence: str) -> Played:
-    """Play the whole cell. `defence`: `GATE`, `BLIND`, `ORACLE`, or a name in `DETECTORS` or `BYZFL`."""
+    """Play the whole cell. `defence`: `GATE`, `BLIND`, `ORACLE` (which knows who is honest), or a name in `DETECTORS` or `BYZFL`."""
     whole, tested = federation(cell.task, cell.alpha, cell.seed)
     if defence == BLIND:
         whole = replace(whole, config=whole.config.model_copy(update={"gate": blind_to(cell.attack)}))
@@ -81,7 +81,7 @@ def play(cell: Cell, defence: str) -> Played:
 def under_gate(
     whole: Federation, attack: Attack | None, malicious: frozenset[int], seed: int
 ) -> Iterator[tuple[Parameters, Round]]:
-    """Every round under the gate, and the model after it."""
+    """The model after every round under the gate, and what happened in it."""
     for one in simulate(whole, attack, malicious, ROUNDS, seed):
         nodes = one.outcome.nodes
         yield (

@@ -1,4 +1,6 @@
-"""The rows of `bench/out/gate.json`: per attack and skew, pooled over the suite, and beside the peers."""
+"""The rows of `bench/out/gate.json`: pooled over the suite, and per attack and skew: beside the oracle, the gate that was fitted
+without the attack, what the same nodes earn by honesty, and the peers.
+"""
 
 from collections.abc import Iterable, Sequence
 from statistics import mean
@@ -56,7 +58,7 @@ def _pooled(settings: str, cells: Sequence[Figures], results: Results) -> list[R
 
 
 def _blind(settings: str, suite: Sequence[Figures], blind: Sequence[Figures]) -> list[Row]:
-    """The same with thresholds that were fitted without the attack, and what the shipped ones make of the very same cells."""
+    """Thresholds that were fitted without the attack (the value), beside the shipped ones on the very same cells (the peer's)."""
     without = {one.cell: one for one in blind}
     both = [(one, without[one.cell]) for one in suite if one.cell in without]
     if not both:
@@ -103,7 +105,9 @@ def _per_case(case: str, cells: Sequence[Figures], results: Results) -> list[Row
 
 
 def beside_honesty(case: str, cells: Sequence[Figures], gate: Sequence[Figures]) -> list[Row]:
-    """A sample is worth more on one node than on another, so attackers stand beside themselves in the seed's clean federation."""
+    """The malicious nodes' part of all tokens from round 6 on, over that of the same nodes in the seed's clean federation; both
+    summed over seeds. A sample is worth more on one node than on another, so attackers are compared with themselves.
+    """
     clean = {(one.cell.task, one.cell.alpha, one.cell.seed): one for one in gate if one.cell.attack == "none"}
     both = [(one, clean.get((one.cell.task, one.cell.alpha, one.cell.seed))) for one in cells if one.malicious]
     honest = sum(other.part_of(one.malicious) for one, other in both if other is not None)

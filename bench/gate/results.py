@@ -63,5 +63,5 @@ def version_of(defence: str) -> str:
     if defence == GATE:
         return source_hash(*_NODES, *_GATE)
     if defence == BLIND:
-        return source_hash(*_NODES, *_GATE, *MEASURING, "aggregator/calibration")
+        return source_hash(*_NODES, *_GATE, *MEASURING, "aggregator/calibration", "bench/gate/defaults.py", "bench/gate/blind.py")
     return source_hash(*_NODES, "bench/gate/detectors.py")
