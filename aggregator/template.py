@@ -45,8 +45,8 @@ reject_round = "3.15"           # evidence of one round above which the update i
 reject = "5.027"                # suspicion above which it is
 expel = "14.699"                # suspicion above which the evidence says that the node can be expelled
 guard = "3"                     # so far outside calibration nobody is rejected on statistics, only quarantined
-quarantine_weight = "0.5"       # what a new node's weight is multiplied by, and everybody's under suspicion then
-# Nats of evidence per standard deviation of each statistic; `fairshare aggregator calibrate` fits them.
+quarantine_weight = "0.5"       # what the weight of the quarantined, new nodes among them, is multiplied by
+# Nats of evidence per standard deviation of each statistic (of similarity: per 1); `fairshare aggregator calibrate` fits them.
 weight_duplicate = "3.923"
 weight_size = "1.311"
 weight_cone = "0.058"

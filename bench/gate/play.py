@@ -54,7 +54,7 @@ class Played:
 
 
 def play(cell: Cell, defence: str) -> Played:
-    """Play the whole cell. `defence`: `GATE`, `BLIND`, `ORACLE` (which knows who is honest), or a name in `DETECTORS` or `BYZFL`."""
+    """Play the whole cell. `defence`: `GATE`, `BLIND`, `ORACLE` (it knows who is honest), or a name in `DETECTORS` or `BYZFL`."""
     whole, tested = federation(cell.task, cell.alpha, cell.seed)
     if defence == BLIND:
         whole = replace(whole, config=whole.config.model_copy(update={"gate": blind_to(cell.attack)}))

@@ -1,7 +1,8 @@
 """Is an update another node's with a little noise? Commitments are salted, so only nodes that collude can send such.
 
 In what is left of the updates without the virtual nodes' mean direction a pair is as close as 1 − d² / t, with d their distance
-and t the median distance of either to the others: what all nodes have in common, and the root set has not, makes nobody a copy.
+and t the smaller of their median squared distances to the others: what all nodes have in common, and the root set has not, makes
+nobody a copy.
 
 Close pairs are not copies yet: honest nodes of the same one class are as close as 0.98. What they differ by tells them apart
 (`difference.py`). Of pairs that differ by noise it is enough to be closer than independent nodes are. Others have to be nearly

@@ -1,7 +1,7 @@
 """Where a verdict is decided. Integer rules over published facts and statistics, so that everybody decides alike.
 
-To add a check: measure it in a module beside this one, name its reason in protocol/verdicts.py, and add it to `_verdict`,
-cheapest first. Nothing else needs to know.
+To add a check: measure it in a module beside this one, name its reason in protocol/verdicts.py, add both to `REASONS` here and to
+`fusion.FUSED`, and give it a weight in the config's gate section. A fact that needs no statistic goes into `hard_faults`.
 """
 
 from collections.abc import Iterable, Mapping
