@@ -37,10 +37,10 @@ Turn = tuple[Cell, str]
 
 
 def quick() -> Iterator[Turn]:
-    """Eight attacks and none, Dirichlet 0.3, one seed; three peers."""
+    """Eight attacks and none, Dirichlet 0.3, one seed; two peers."""
     for attack in ("none", *QUICK):
         cell = Cell("fashion-mlp", 0.3, _share(attack, 0.3), attack, 0)
-        yield from ((cell, defence) for defence in (GATE, ORACLE, "FLTrust", "MultiKrum", "NNM+TrMean"))
+        yield from ((cell, defence) for defence in (GATE, ORACLE, "FLTrust", "MultiKrum"))
 
 
 def headline() -> Iterator[Turn]:
