@@ -70,7 +70,7 @@ def test_a_founded_directory_holds_everything_that_goes_on_chain(home: Aggregato
     task = load_task(read_task(file.task_hash, blobs))
     assert read_model(file.genesis_model, task, blobs)
     assert len(read_data(settings.shards[0], blobs)) == founded.samples == 360
-    assert len(read_data(settings.root_set, blobs)) == founded.root_samples == 180
+    assert len(read_data(settings.root_set, blobs)) == founded.root_samples == 90
     assert (settings.rpc_url, settings.chain_id) == ("http://127.0.0.1:8545", 31337)
     assert file.operator == Wallet.open(home.key("operator")).address
     assert file.scorers == [Wallet.open(home.key("scorer")).address]
@@ -107,7 +107,7 @@ def edit(home: AggregatorHome, before: str, after: str) -> None:
 
 def test_once_deployed_a_changed_config_becomes_terms_that_may_be_announced(home: AggregatorHome) -> None:
     first = deployed(home)
-    assert found(home, Wishes(evaluation="training"), PASSPHRASE).samples == 1257
+    assert found(home, Wishes(evaluation="training"), PASSPHRASE).samples == 1347
     assert read_terms(home.terms_file).config_hash == first.config_hash
     edit(home, "epochs = 1", "epochs = 3")
     founded = found(home, Wishes(), PASSPHRASE)

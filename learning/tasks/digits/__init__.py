@@ -20,13 +20,13 @@ from learning.task import Task
 _ORDER_SEED = 20260101
 _SHARES_SEED = 1
 _EVALUATION = 360
-_ROOT = 180
+_ROOT = 90
 
 
 class Digits(Task):
     """Which digit was written? A 64-32-10 network; paid on the probability of the true class.
 
-    Sources: "evaluation" (360 samples), "root" (180, the aggregator's own clean data), "training" (the other 1,257);
+    Sources: "evaluation" (360 samples), "root" (90, the aggregator's own clean data), "training" (the other 1,347);
     "3/8", the third of eight label-skewed shares of the training data, and "3/8 iid", of eight even ones.
     """
 

@@ -81,7 +81,7 @@ def test_the_leaves_say_what_was_bound_sent_and_decided(inputs: RoundInputs, out
     assert at[Kind.VERDICT][6].values == (Verdict.REJECT, Reason.NOT_FINITE, 0)
     assert at[Kind.VERDICT][9].values == (Verdict.DUPLICATE, Reason.SAME_AS_LOWER_INDEX, 0)
     assert at[Kind.CONTRIBUTION][5].get("node") == 5
-    assert at[Kind.VERDICT][2].values[:2] == (Verdict.ACCEPT, Reason.OK)
+    assert at[Kind.VERDICT][2].values[:2] == (Verdict.ACCEPT, Reason.CLIPPED)
     assert at[Kind.VERDICT][0].values[:2] == (Verdict.QUARANTINE, Reason.NEW_NODE)
     assert [leaf.get("score") for leaf in at[Kind.SCORE].values()] == [node.score for node in outcome.nodes]
     assert at[Kind.REPUTATION][2].get("reputation") == 0

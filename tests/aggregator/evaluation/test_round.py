@@ -173,14 +173,13 @@ def test_an_update_far_above_the_reference_earns_nothing() -> None:
 
 
 def test_splitting_oneself_in_two_brings_nothing() -> None:
-    """To a node that carries the round. Small ones may gain by the rule alone: equal halves are for the duplicate check."""
-    whole = honest(1)
+    whole = honest(3)
     assert not isinstance(whole.body, bytes | None)
     # The halves differ in the last bit, or the second were a duplicate.
     half = replace(whole, samples=whole.samples // 2)
     other = replace(half, body=scaled(whole.body, 1 + 2**-22))
-    one = contributions(evaluate_round(digits_round([*HONEST[1:], whole])))
-    two = contributions(evaluate_round(digits_round([*HONEST[1:], half, other])))
+    one = contributions(evaluate_round(digits_round([*HONEST[:2], *HONEST[3:], whole])))
+    two = contributions(evaluate_round(digits_round([*HONEST[:2], *HONEST[3:], half, other])))
     # On one scale: the denominators are lcm(1 … 5) = lcm(1 … 6) = 60.
     assert 0.9 * one[4] < two[4] + two[5] < 1.02 * one[4]
     assert two[4] == pytest.approx(two[5], rel=0.001)

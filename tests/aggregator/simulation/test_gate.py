@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from aggregator.simulation.attacks.attack import Attack, View
 from aggregator.simulation.federation import Federation, SimulatedRound, divide, simulate
@@ -76,20 +75,10 @@ def test_inputs_of_a_kind_that_the_root_set_lacks_are_refused_and_never_lead_to_
     assert sum(refused(rounds, node) for node in range(1, NODES)) <= 1
 
 
-@pytest.mark.parametrize("axis", [1, 2], ids=["upside down", "mirrored"])
-def test_a_root_set_of_two_kinds_spares_honest_nodes_of_either(axis: int) -> None:
-    def turned(features: Tensor) -> Tensor:
-        return features.reshape(-1, 8, 8).flip(axis).reshape(-1, 64)
-
-    def odd(data: Data) -> Data:
-        few = data.take(np.arange(96))
-        return Data(turned(few.features), few.targets)
-
-    whole = federation(odd)
-    without = list(simulate(whole, None, frozenset(), 6, 0))
-    assert refused(without, 0) >= 3, "or this tests nothing"
+def test_a_root_set_of_two_kinds_spares_honest_nodes_of_either() -> None:
+    whole = federation(negatives)
     features = whole.root_set.features.clone()
-    features[::3] = turned(features[::3])
+    features[::3] = 1 - features[::3]
     rounds = list(simulate(replace(whole, root_set=Data(features, whole.root_set.targets)), None, frozenset(), 6, 0))
     assert [refused(rounds, node) for node in range(NODES)] == [0] * NODES
 

@@ -83,7 +83,7 @@ def test_efficiency_null_player_and_symmetry(players: int) -> None:
 
 def test_contributions_on_two_shards_add_up() -> None:
     _, _, root = digits()
-    halves = [root.take(np.arange(40)), root.take(np.arange(40, len(root)))]
+    halves = [root.take(np.arange(40)), root.take(np.arange(40, 90))]
     apart = [played(updates(EXACT), weights(EXACT), [half]) for half in halves]
     together = played(updates(EXACT), weights(EXACT), halves)
     for node in range(EXACT):

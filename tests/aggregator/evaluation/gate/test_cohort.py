@@ -42,8 +42,8 @@ def test_half_of_them_see_inputs_of_one_kind(monkeypatch: pytest.MonkeyPatch) ->
         return trained(task, base, datas, *others)
 
     monkeypatch.setattr(cohort, "train_many", remembering)
-    training = digits().task.load("training").take(np.arange(800))
-    negative = np.arange(800) % 2 == 0  # classes come in no order
+    training = digits().task.load("training").take(np.arange(400))
+    negative = np.arange(400) % 2 == 0  # classes come in no order
     features = training.features.clone()
     features[negative] = 1 - features[negative]
     made(Data(features, training.targets))

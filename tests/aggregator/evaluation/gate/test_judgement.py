@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from aggregator.evaluation.gate.fusion import nats
 from aggregator.evaluation.gate.judgement import GateInputs, Judgement, judge
-from aggregator.evaluation.gate.statistics import STATISTIC_UNIT, Statistic
+from aggregator.evaluation.gate.statistics import Statistic
 from aggregator.evaluation.gate.verdict import FULL_WEIGHT, Claimed
 from aggregator.evaluation.round import evaluate_round, gate_inputs
 from learning.data import Data
@@ -73,24 +73,23 @@ def test_what_is_sent_twice_over_counts_hardly_more_than_once() -> None:
         assert twice.measured[node][Statistic.ALLOWED] == clean().measured[node][Statistic.ALLOWED]
         counted = [found.decisions[node].weight * found.measured[node][Statistic.NORM] for found in (clean(), twice)]
         gains.append(counted[1] / counted[0])
-    assert sum(gains) / PARTS < 1.3
-    assert max(gains) < 1.9
+    assert sum(gains) / PARTS < 1.25
 
 
 ATTACKS = {
-    "flipped labels": honest(4, PARTS, flipped=True),
-    "flipped sign": honest(4, PARTS, scale=-1),
-    "noise": noise(3),
+    "flipped labels": honest(3, PARTS, flipped=True),
+    "flipped sign": honest(3, PARTS, scale=-1),
+    "noise": noise(2),
 }
 
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attacker_is_named_and_nobody_else(name: str) -> None:
-    found = judge(inputs_of(sent_by((3, ATTACKS[name])))).decisions
-    assert found[3].verdict is Verdict.REJECT
-    assert found[3].reason.sentence
-    assert not any(decision.verdict in REFUSED for node, decision in found.items() if node != 3)
-    assert (found[3].reputation or 0) > max(found[node].reputation or 0 for node in found if node != 3)
+    found = judge(inputs_of(sent_by((2, ATTACKS[name])))).decisions
+    assert found[2].verdict is Verdict.REJECT
+    assert found[2].reason.sentence
+    assert not any(decision.verdict in REFUSED for node, decision in found.items() if node != 2)
+    assert (found[2].reputation or 0) > max(found[node].reputation or 0 for node in found if node != 2)
 
 
 def test_a_majority_of_attackers_is_named_too() -> None:
@@ -172,8 +171,7 @@ def test_a_node_that_repeats_the_parents_delta_is_seen() -> None:
         bodies={node: encode_parameters(update) for node, (update, _) in sent.items()},
     )
     measured = judge(inputs).measured
-    often = 3 * STATISTIC_UNIT  # what honest nodes often reach, and what counts only beyond
-    assert measured[5][Statistic.REPLAY] > often > max(abs(measured[node][Statistic.REPLAY]) for node in range(5))
+    assert measured[5][Statistic.REPLAY] > 2 * max(abs(measured[node][Statistic.REPLAY]) for node in range(5))
 
 
 def test_the_same_inputs_give_the_same_statistics_and_another_seed_others() -> None:
