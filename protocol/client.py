@@ -49,6 +49,10 @@ ANSWER_BYTES = 1 << 28
 MODEL_BYTES = 1 << 32
 """The most that is taken of a model."""
 
+_IDLE = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
+"""httpx's limits, but an idle connection is let go before any usual server does (uvicorn after 5 s, httpx's own figure too):
+a request that crosses with the server's closing would be lost without an answer (RFC 9112, section 9.5)."""
+
 # A proxy named by the environment cannot reach this machine's own loopback: such URLs go there directly.
 _LOOPBACK: dict[str, None] = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
 
@@ -75,7 +79,7 @@ class FederationClient:
         self.url = url.rstrip("/")
         self._signer = signer
         try:
-            self._http = httpx.Client(base_url=self.url, timeout=timeout, mounts=_LOOPBACK, verify=_trusted())
+            self._http = httpx.Client(base_url=self.url, timeout=timeout, limits=_IDLE, mounts=_LOOPBACK, verify=_trusted())
         except httpx.InvalidURL as error:
             raise ServiceUnreachable(self.url, str(error)) from error
 

@@ -27,6 +27,9 @@ DEFAULT_PORT = 8545
 
 _PARSE_ERROR, _INVALID_REQUEST, _INTERNAL_ERROR = -32700, -32600, -32603
 _GRACE_SECONDS = 5
+_IDLE_SECONDS = 120
+"""geth's figure too. web3 keeps idle connections without end: one closed as it asks again costs it the answer."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -119,6 +122,7 @@ class ChainServer:
                 lifespan="off",
                 log_config=None,
                 access_log=False,
+                timeout_keep_alive=_IDLE_SECONDS,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )

@@ -7,10 +7,13 @@ import threading
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
+import uvicorn
 from eth_account import Account
+from fastapi import FastAPI, Request
 
 from protocol.api import NodeView, ReceiptView, Resource, RewardsView, RoundView, ScoresView, UploadView
 from protocol.client import SALT_HEADER, FederationClient
@@ -21,6 +24,7 @@ from protocol.requests import BODY_HASH_HEADER
 from protocol.typed_data import Domain, Update
 from tests.protocol import story
 from tests.protocol.test_evidence import EVIDENCE
+from tests.support.serving import answering
 
 HASH = "0x" + "ab" * 32
 OWNER = story.LEDGER
@@ -317,6 +321,26 @@ def test_a_server_that_is_silent_is_given_up(server):
                 client.health()
         finally:
             given_up.set()
+
+
+def test_an_idle_connection_is_let_go_before_the_service_closes_it(monkeypatch):
+    """A request on a connection that the service is closing at that moment has no answer."""
+    app, connections = FastAPI(), []
+
+    @app.get("/healthz")
+    def health(request: Request) -> dict[str, object]:
+        connections.append(request.client)
+        return HEALTH
+
+    now = 0.0
+    monkeypatch.setattr("httpcore._sync.http11.time", SimpleNamespace(monotonic=lambda: now))
+    with answering(app) as url, FederationClient(url) as client:
+        client.health()
+        client.health()
+        now = uvicorn.Config(app).timeout_keep_alive / 2
+        client.health()
+    first, second, third = connections
+    assert first == second != third
 
 
 def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(server, monkeypatch):
